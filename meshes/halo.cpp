@@ -1,0 +1,88 @@
+#include "meshes/halo.h"
+#include "meshes/log.h"
+
+namespace krylearn {
+
+HaloExchange::~HaloExchange() {
+  int finalized = 0;
+  MPI_Finalized(&finalized);
+  if (!ready_ || finalized) return;
+  for (int axis = 0; axis < 3; ++axis)
+    for (int side = 0; side < 2; ++side) {
+      if (send_[axis][side] == MPI_DATATYPE_NULL) continue;
+      MPI_Type_free(&send_[axis][side]);
+      MPI_Type_free(&receive_[axis][side]);
+    }
+}
+
+PetscErrorCode HaloExchange::SetUp(MPI_Comm comm, const Layout &layout,
+                                   const std::array<std::array<int, 2>, 3> &neighbours) {
+  PetscFunctionBeginUser;
+  comm_ = comm;
+  layout_ = layout;
+  neighbours_ = neighbours;
+  int full[3];
+  for (int d = 0; d < 3; ++d) full[2 - d] = static_cast<int>(layout.hi[d] - layout.lo[d] + 2 * layout.ghosts[d]);
+  // The padded row length is what separates rows in memory.
+  full[2] = static_cast<int>(layout.stride[1]);
+  if (layout.stride[2]) full[1] = static_cast<int>(layout.stride[2] / layout.stride[1]);
+  for (int axis = 0; axis < 3; ++axis)
+    for (int side = 0; side < 2; ++side) {
+      send_[axis][side] = receive_[axis][side] = MPI_DATATYPE_NULL;
+      const int g = static_cast<int>(layout.ghosts[axis]);
+      if (g == 0) continue;
+      int extent[3], start[3];
+      for (int d = 0; d < 3; ++d) {
+        const int owned = static_cast<int>(layout.hi[d] - layout.lo[d]), gd = static_cast<int>(layout.ghosts[d]);
+        // Axes already exchanged travel with their ghosts, later ones without.
+        extent[2 - d] = d < axis ? owned + 2 * gd : owned;
+        start[2 - d] = d < axis ? 0 : gd;
+      }
+      const int owned = static_cast<int>(layout.hi[axis] - layout.lo[axis]);
+      extent[2 - axis] = g;
+      start[2 - axis] = side == 0 ? g : owned;
+      PetscCallMPI(MPI_Type_create_subarray(3, full, extent, start, MPI_ORDER_C, MPI_DOUBLE, &send_[axis][side]));
+      start[2 - axis] = side == 0 ? 0 : owned + g;
+      PetscCallMPI(MPI_Type_create_subarray(3, full, extent, start, MPI_ORDER_C, MPI_DOUBLE, &receive_[axis][side]));
+      PetscCallMPI(MPI_Type_commit(&send_[axis][side]));
+      PetscCallMPI(MPI_Type_commit(&receive_[axis][side]));
+    }
+  ready_ = true;
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode HaloExchange::Exchange(std::initializer_list<Field *> fields) const {
+  PetscFunctionBeginUser;
+  PetscCall(PetscLogEventBegin(Log().halo, 0, 0, 0, 0));
+  for (int axis = 0; axis < 3; ++axis) {
+    if (layout_.ghosts[axis] == 0) continue;
+    // Four requests a field; eight fields at a time keep the array small and fixed.
+    MPI_Request requests[32];
+    int count = 0, tag = 0;
+    for (Field *field : fields) {
+      if (field->empty()) continue;
+      if (count == 32) {
+        PetscCallMPI(MPI_Waitall(count, requests, MPI_STATUSES_IGNORE));
+        count = 0;
+      }
+      double *data = field->data();
+      for (int side = 0; side < 2; ++side) {
+        const int peer = neighbours_[axis][side];
+        if (peer == MPI_PROC_NULL) continue;
+        PetscCallMPI(MPI_Irecv(data, 1, receive_[axis][side], peer, 2 * tag + side, comm_, &requests[count++]));
+      }
+      for (int side = 0; side < 2; ++side) {
+        const int peer = neighbours_[axis][side];
+        if (peer == MPI_PROC_NULL) continue;
+        // What leaves through my upper side arrives in the neighbour's lower ghosts.
+        PetscCallMPI(MPI_Isend(data, 1, send_[axis][side], peer, 2 * tag + 1 - side, comm_, &requests[count++]));
+      }
+      ++tag;
+    }
+    PetscCallMPI(MPI_Waitall(count, requests, MPI_STATUSES_IGNORE));
+  }
+  PetscCall(PetscLogEventEnd(Log().halo, 0, 0, 0, 0));
+  PetscFunctionReturn(0);
+}
+
+} // namespace krylearn

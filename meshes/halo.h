@@ -1,0 +1,35 @@
+/// \file
+/// Ghost-layer exchange between the ranks of a grid.
+#pragma once
+#include "meshes/layout.h"
+#include <initializer_list>
+#include <mpi.h>
+
+namespace krylearn {
+
+/// Fills ghost layers from neighbouring ranks (and across periodic boundaries), corners included.
+///
+/// The axes are exchanged one after the other, each message carrying the ghosts received before it; that way six
+/// messages also bring the edges and corners. Ghosts outside a non-periodic boundary are left alone.
+class HaloExchange {
+public:
+  HaloExchange() = default;
+  ~HaloExchange();
+  HaloExchange(const HaloExchange &) = delete;
+  HaloExchange &operator=(const HaloExchange &) = delete;
+
+  /// `neighbours[axis][side]` are ranks of `comm`, MPI_PROC_NULL outside the domain. Collective.
+  PetscErrorCode SetUp(MPI_Comm comm, const Layout &layout, const std::array<std::array<int, 2>, 3> &neighbours);
+  /// Exchanges all layers of each field. Collective; empty fields are skipped.
+  PetscErrorCode Exchange(std::initializer_list<Field *> fields) const;
+
+private:
+  MPI_Comm comm_ = MPI_COMM_NULL;
+  Layout layout_;
+  std::array<std::array<int, 2>, 3> neighbours_{};
+  // send_[axis][side] is the owned slab next to that side, receive_[axis][side] the ghost slab beyond it.
+  std::array<std::array<MPI_Datatype, 2>, 3> send_{}, receive_{};
+  bool ready_ = false;
+};
+
+} // namespace krylearn
