@@ -135,6 +135,22 @@ bool TakeHelp(std::vector<char *> *arguments) {
 
 bool help_wanted = false;
 
+/// Options that nothing has asked for, one line each; PETSc itself warns in its debug builds only.
+PetscErrorCode WarnOfUnusedOptions(const std::string &name, int rank) {
+  PetscFunctionBeginUser;
+  PetscBool asked;
+  PetscCall(PetscOptionsHasName(nullptr, nullptr, "-options_left", &asked));
+  if (asked || rank != 0) PetscFunctionReturn(0);
+  PetscInt count;
+  char **names, **values;
+  PetscCall(PetscOptionsLeftGet(nullptr, &count, &names, &values));
+  for (PetscInt i = 0; i < count; ++i)
+    Say(name + ": warning: option -" + names[i] + (values[i] ? std::string(" ") + values[i] : "") +
+        " was not used by anything\n");
+  PetscCall(PetscOptionsLeftRestore(nullptr, &count, &names, &values));
+  PetscFunctionReturn(0);
+}
+
 } // namespace
 
 bool HelpWanted() { return help_wanted; }
@@ -158,14 +174,14 @@ int RunApp(int argc, char **argv, const char *help, PetscErrorCode (*body)(MPI_C
   PetscErrorCode code = PetscPushErrorHandler(KeepMessage, nullptr);
   if (!code) code = PetscInitialize(&count, &words, nullptr, nullptr);
   if (!code) {
-    PetscBool ignored;
-    code = PetscOptionsGetBool(nullptr, nullptr, "-krylearn_traceback", &ignored, nullptr);
+    code = PetscOptionsHasName(nullptr, nullptr, "-krylearn_traceback", nullptr);
     if (help_wanted && !code) {
       if (rank == 0) std::fputs(help, stdout);
       code = PetscOptionsSetValue(nullptr, "-help", nullptr);
     }
   }
   if (!code) code = Guarded(body);
+  if (!code) code = help_wanted ? PetscOptionsClearValue(nullptr, "-help") : WarnOfUnusedOptions(name, rank);
   code = Agree(comm, name, code);
   // After a failure objects are left half-built, and PetscFinalize() would trip over them.
   if (!code) code = Agree(comm, name, PetscFinalize());
