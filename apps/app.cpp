@@ -127,8 +127,10 @@ bool TakeHelp(std::vector<char *> *arguments) {
     const char *word = (*arguments)[i];
     if (std::strcmp(word, "-help") && std::strcmp(word, "-h") && std::strcmp(word, "--help")) continue;
     wanted = true;
-    if (i + 1 < arguments->size() && !std::strcmp((*arguments)[i + 1], "petsc")) ++i;
-    else arguments->erase(arguments->begin() + static_cast<std::ptrdiff_t>(i--));
+    const bool petsc = i + 1 < arguments->size() && !std::strcmp((*arguments)[i + 1], "petsc");
+    const auto place = arguments->begin() + static_cast<std::ptrdiff_t>(petsc ? i + 1 : i);
+    arguments->erase(place);
+    if (!petsc) --i;
   }
   return wanted;
 }

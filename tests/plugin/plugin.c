@@ -1,15 +1,31 @@
 /* A plain PETSc program that knows nothing of Krylearn: shows that `-dll_append libkrylearn.so` brings the library in.
-   With PRETEND_VERSION it claims to be another PETSc, which the library must refuse. */
+   With PRETEND_... it interposes functions of PETSc and so claims to be another one, which the library must refuse. */
 #include <petscksp.h>
 
-#ifdef PRETEND_VERSION
-/* Interposes PETSc's own function, as another release of libpetsc would. */
+#if defined(PRETEND_VERSION)
 PetscErrorCode PetscGetVersionNumber(PetscInt *major, PetscInt *minor, PetscInt *subminor, PetscInt *release)
 {
   *major = 3;
   *minor = PRETEND_VERSION;
   if (subminor) *subminor = 0;
   if (release) *release = 1;
+  return 0;
+}
+#elif defined(PRETEND_64BIT)
+PetscErrorCode PetscGetVersionNumber(PetscInt *major, PetscInt *minor, PetscInt *subminor, PetscInt *release)
+{
+  *(PetscInt64 *)major    = PETSC_VERSION_MAJOR;
+  *(PetscInt64 *)minor    = PETSC_VERSION_MINOR;
+  *(PetscInt64 *)subminor = PETSC_VERSION_SUBMINOR;
+  *(PetscInt64 *)release  = 1;
+  return 0;
+}
+#elif defined(PRETEND_COMPLEX)
+PetscErrorCode PetscDataTypeFromString(const char *name, PetscDataType *type, PetscBool *found)
+{
+  (void)name;
+  *type  = PETSC_COMPLEX;
+  *found = PETSC_TRUE;
   return 0;
 }
 #endif
