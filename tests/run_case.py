@@ -16,7 +16,7 @@ import shutil
 import subprocess
 import sys
 
-RUN_KEYS = {"ranks", "exit", "error", "stdout", "stderr", "no_stdout", "no_stderr", "figure", "csv", "exists", "missing",
+RUN_KEYS = {"ranks", "exit", "error", "stdout", "stderr", "no_stdout", "no_stderr", "figure", "cell", "csv", "exists", "missing",
             "same", "h5equal", "timeout"}
 PREPARE_KEYS = {"file", "truncate", "copy", "folder", "remove"}
 
@@ -102,6 +102,16 @@ def figure(name, output):
     return float(found[-1])
 
 
+def cell(row, number, output):
+    """Column `number` (from 1) of the last printed line that starts with the word or phrase `row`."""
+    found = [line.split() for line in output.splitlines() if line.strip().startswith(row)]
+    if not found:
+        raise Failed(f"no line starts with '{row}'")
+    if number > len(found[-1]):
+        raise Failed(f"the line '{row}' has {len(found[-1])} columns only")
+    return float(found[-1][number - 1].strip(",;"))
+
+
 def column(path, statistic, name):
     with open(path, newline="", encoding="utf-8") as lines:
         rows = list(csv.DictReader((line for line in lines if not line.startswith("#")), skipinitialspace=True))
@@ -159,6 +169,10 @@ def check(key, text, result, app, source):
     elif key == "figure":
         name, expected, tolerance = split_expectation(text)
         check_close(name, figure(name, result.stdout), expected, tolerance)
+    elif key == "cell":
+        row, number, expected, *tolerance = shlex.split(text)
+        what = f"column {number} of '{row}'"
+        check_close(what, cell(row, int(number), result.stdout), expected, tolerance[0] if tolerance else "0")
     elif key == "csv":
         file, statistic, rest = text.split(None, 2)
         name, expected, tolerance = split_expectation(rest)
