@@ -1,0 +1,48 @@
+// Incompressible flow from the command line.
+//
+//   mpirun -n 2 build/apps/fluid -case cylinder -output out/cylinder -output_every 0.1
+//   mpirun -n 2 build/apps/fluid -options_file data/cases/cavity.petscrc
+//   build/apps/fluid -help
+#include "apps/app.h"
+#include "meshes/options.h"
+#include "solvers/flow/flow_options.h"
+#include "solvers/flow/simulation.h"
+
+using namespace krylearn;
+
+static const char help[] = "fluid: MPI-parallel incompressible Navier-Stokes on a staggered grid\n"
+                           "usage: mpirun -n RANKS fluid -case NAME [options]\n";
+
+static PetscErrorCode Body(MPI_Comm comm) {
+  PetscFunctionBeginUser;
+  OptionReader options(comm, "Case");
+  std::string name;
+  PetscCall(options.String("case", "which flow to run", &name));
+  if (name.empty()) {
+    PetscCall(PetscPrintf(comm, "%sCases:\n", HelpWanted() ? "" : help));
+    for (const FlowCase &c : FlowCases()) PetscCall(PetscPrintf(comm, "  %-16s %s\n", c.name, c.description));
+    PetscCall(PetscPrintf(comm, "Options of a case: fluid -case NAME -help. Solvers: prefixes -pressure_, -velocity_, "
+                                "-scalar_ (such as -pressure_pc_type hypre).\n"));
+    PetscFunctionReturn(0);
+  }
+  const FlowCase *flow_case;
+  PetscCall(FindFlowCase(comm, name, &flow_case));
+  FlowConfig config;
+  RunOptions run;
+  config.case_name = name;
+  PetscCall(flow_case->configure(comm, &config));
+  PetscCall(ReadFlowOptions(comm, &config));
+  PetscCall(ReadRunOptions(comm, config, &run));
+  if (HelpWanted()) PetscFunctionReturn(0);
+  if (run.dry_run) {
+    PetscCall(RefuseMisspeltOptions(comm));
+    PetscCall(Simulation::DryRun(comm, config));
+    PetscFunctionReturn(0);
+  }
+  Simulation simulation;
+  PetscCall(simulation.SetUp(comm, *flow_case, config, run));
+  PetscCall(simulation.Run());
+  PetscFunctionReturn(0);
+}
+
+int main(int argc, char **argv) { return RunApp(argc, argv, help, Body); }

@@ -1,0 +1,178 @@
+#include "solvers/flow/flow_options.h"
+#include "meshes/options.h"
+#include <cmath>
+#include <sstream>
+
+namespace krylearn {
+namespace {
+using Kind = Boundary::Kind;
+
+const std::vector<std::pair<std::string, Kind>> kKinds = {{"wall", Kind::kNoSlip},
+                                                          {"slip", Kind::kSlip},
+                                                          {"inflow", Kind::kInflow},
+                                                          {"outflow", Kind::kOutflow},
+                                                          {"periodic", Kind::kPeriodic}};
+
+PetscErrorCode ReadGrid(MPI_Comm comm, FlowConfig *config) {
+  PetscFunctionBeginUser;
+  OptionReader options(comm, "Grid");
+  PetscInt cells[3] = {config->grid.cells[0], config->grid.cells[1], config->grid.cells[2]}, count = 3;
+  PetscCall(options.Ints("grid", "cells along x, y and, in 3D, z", cells, &count));
+  PetscCheck(count != 1, comm, PETSC_ERR_USER_INPUT, "-grid needs two numbers (2D) or three (3D), such as -grid 64,64");
+  if (count) config->grid.cells = {cells[0], cells[1], count == 3 ? cells[2] : 1};
+  const int dim = config->grid.cells[2] == 1 ? 2 : 3;
+
+  double box[6] = {};
+  PetscInt numbers = 6;
+  PetscCall(
+      options.Reals("domain", "box: lower corner, then upper corner (2D: 4 numbers, 3D: 6)", "length", box, &numbers));
+  PetscCheck(numbers == 0 || numbers == 2 * dim, comm, PETSC_ERR_USER_INPUT,
+             "-domain needs %d numbers for a %dD grid: lower corner, then upper corner", 2 * dim, dim);
+  if (numbers)
+    for (int d = 0; d < dim; ++d) config->grid.lower[d] = box[d], config->grid.upper[d] = box[dim + d];
+
+  double ratio[3] = {1, 1, 1};
+  PetscInt ratios = 3;
+  PetscCall(options.Reals("stretch", "widest over narrowest cell along each axis, clustered at both ends", "1", ratio,
+                          &ratios));
+  for (int d = 0; d < ratios; ++d) {
+    PetscCheck(ratio[d] >= 1 && ratio[d] <= 1000, comm, PETSC_ERR_USER_INPUT, "-stretch %g must lie between 1 and 1000",
+               ratio[d]);
+    if (ratio[d] > 1)
+      config->grid.faces[d] =
+          StretchedFaces(config->grid.cells[d], config->grid.lower[d], config->grid.upper[d], ratio[d]);
+  }
+  PetscCall(options.String("obstacle", "shapes, as in \"sphere:x,y,z,r; cylinder:x,y,r[,axis]; box:x0,y0,z0,x1,y1,z1\"",
+                           &config->obstacle_text));
+  PetscCall(ParseObstacles(comm, dim, config->obstacle_text, &config->obstacles));
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode ReadFluid(MPI_Comm comm, FlowConfig *config) {
+  PetscFunctionBeginUser;
+  OptionReader options(comm, "Fluid");
+  bool has_viscosity = false, has_reynolds = false;
+  PetscCall(options.Real("reference_length", "length in Re, force coefficients and Strouhal number", "length",
+                         &config->length));
+  PetscCall(options.Real("reference_velocity", "velocity in the same and in the scaled divergence", "length/time",
+                         &config->velocity));
+  PetscCall(options.Real("viscosity", "kinematic viscosity", "length^2/time", &config->viscosity, &has_viscosity));
+  double reynolds = config->viscosity > 0 ? config->velocity * config->length / config->viscosity : 0;
+  PetscCall(options.Real("reynolds", "Reynolds number; sets the viscosity", "1", &reynolds, &has_reynolds));
+  PetscCheck(!has_viscosity || !has_reynolds, comm, PETSC_ERR_USER_INPUT,
+             "Give either -viscosity or -reynolds, not both");
+  PetscCheck(!has_reynolds || reynolds > 0, comm, PETSC_ERR_USER_INPUT, "-reynolds %g must be positive", reynolds);
+  if (has_reynolds) config->viscosity = config->velocity * config->length / reynolds;
+  double force[3] = {config->body_force[0], config->body_force[1], config->body_force[2]};
+  PetscInt count = 3;
+  PetscCall(options.Reals("body_force", "constant acceleration", "length/time^2", force, &count));
+  if (count) config->body_force = {force[0], count > 1 ? force[1] : 0, count > 2 ? force[2] : 0};
+  std::string advection = config->advection == Advection::kUpwind ? "upwind" : "central";
+  PetscCall(options.Choice("advection", "central conserves kinetic energy, upwind is bounded (van Leer)",
+                           {"central", "upwind"}, &advection));
+  config->advection = advection == "upwind" ? Advection::kUpwind : Advection::kCentral;
+  std::string viscous = config->crank_nicolson ? "crank_nicolson" : "explicit";
+  PetscCall(options.Choice("viscous", "time integration of viscosity and diffusion", {"explicit", "crank_nicolson"},
+                           &viscous));
+  config->crank_nicolson = viscous == "crank_nicolson";
+  for (ScalarConfig &scalar : config->scalars) {
+    PetscCall(options.Real((scalar.name + "_diffusivity").c_str(), "diffusivity of this scalar", "length^2/time",
+                           &scalar.diffusivity));
+    PetscCall(options.Real((scalar.name + "_buoyancy").c_str(), "upward acceleration per unit of this scalar",
+                           "length/time^2", &scalar.buoyancy));
+    PetscCheck(scalar.diffusivity >= 0, comm, PETSC_ERR_USER_INPUT, "-%s_diffusivity %g is negative",
+               scalar.name.c_str(), scalar.diffusivity);
+  }
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode ReadBoundaries(MPI_Comm comm, FlowConfig *config) {
+  PetscFunctionBeginUser;
+  AddOptionFamily("boundary_");
+  OptionReader options(comm, "Boundaries (xlo, xhi, ylo, yhi, zlo, zhi)");
+  const int dim = config->grid.cells[2] == 1 ? 2 : 3;
+  std::vector<std::string> names;
+  for (const auto &kind : kKinds) names.push_back(kind.first);
+  for (int d = 0; d < dim; ++d) {
+    for (int side = 0; side < 2; ++side) {
+      Boundary &b = config->boundaries[d][side];
+      const std::string key = std::string("boundary_") + "xyz"[d] + (side ? "hi" : "lo");
+      std::string kind;
+      for (const auto &k : kKinds)
+        if (k.second == b.kind) kind = k.first;
+      PetscCall(options.Choice(key.c_str(), "what holds on this side", names, &kind));
+      for (const auto &k : kKinds)
+        if (k.first == kind) b.kind = k.second;
+      double velocity[3] = {b.velocity[0], b.velocity[1], b.velocity[2]};
+      PetscInt count = 3;
+      PetscCall(options.Reals((key + "_velocity").c_str(), "of a moving wall or an inflow (peak of a profile)",
+                              "length/time", velocity, &count));
+      if (count) b.velocity = {velocity[0], count > 1 ? velocity[1] : 0, count > 2 ? velocity[2] : 0};
+      std::string profile = b.profile == Boundary::Profile::kParabolic ? "parabolic" : "uniform";
+      PetscCall(options.Choice((key + "_profile").c_str(), "shape of an inflow", {"uniform", "parabolic"}, &profile));
+      b.profile = profile == "parabolic" ? Boundary::Profile::kParabolic : Boundary::Profile::kUniform;
+      PetscCall(options.Real((key + "_period").c_str(), "an inflow is multiplied by sin(2 pi t/period); 0: steady",
+                             "time", &b.period));
+    }
+    const bool periodic = config->boundaries[d][0].kind == Kind::kPeriodic;
+    config->grid.periodic[d] = periodic || config->boundaries[d][1].kind == Kind::kPeriodic;
+  }
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode ReadTime(MPI_Comm comm, FlowConfig *config) {
+  PetscFunctionBeginUser;
+  OptionReader options(comm, "Time");
+  PetscCall(options.Real("end_time", "when to stop", "time", &config->end_time));
+  PetscCall(options.Int("max_steps", "stop after this many steps in all", &config->max_steps));
+  PetscCall(options.Real("steady_tol", "stop when no velocity changes faster (over U^2/L); 0: never", "1",
+                         &config->steady_tolerance));
+  PetscCall(options.Real("cfl", "Courant number, sum over axes of |u| dt/h", "1", &config->cfl));
+  PetscCall(options.Real("dt", "fixed time step; 0: from the Courant number", "time", &config->fixed_dt));
+  PetscCall(options.Real("dt_max", "largest time step; 0: no limit", "time", &config->dt_max));
+  PetscCall(options.Real("dt_growth", "largest growth from step to step", "1", &config->dt_growth));
+  PetscCheck(config->cfl > 0 && config->dt_growth > 1 && config->fixed_dt >= 0 && config->dt_max >= 0, comm,
+             PETSC_ERR_USER_INPUT, "-cfl must be positive, -dt_growth above 1, -dt and -dt_max not negative");
+  PetscCheck(config->end_time >= 0 && config->max_steps >= 0, comm, PETSC_ERR_USER_INPUT,
+             "-end_time and -max_steps must not be negative");
+  std::string probes;
+  PetscCall(
+      options.String("probes", "points \"x,y[,z]; ...\" whose velocity and pressure go into the history", &probes));
+  if (!probes.empty()) {
+    config->probes.clear();
+    std::stringstream points(probes);
+    for (std::string point; std::getline(points, point, ';');) {
+      Real3 x{0.5, 0.5, 0.5};
+      int n = 0;
+      char *end = &point[0];
+      bool good = true;
+      while (good && n < 3) {
+        char *next;
+        x[n] = std::strtod(end, &next);
+        good = next != end;
+        n += good;
+        end = next;
+        while (*end == ' ') ++end;
+        if (*end != ',') break;
+        ++end;
+      }
+      PetscCheck(good && *end == 0 && n >= 2, comm, PETSC_ERR_USER_INPUT,
+                 "-probes: \"%s\" is no point; write x,y or x,y,z and separate points by ';'", point.c_str());
+      config->probes.push_back(x);
+    }
+  }
+  PetscFunctionReturn(0);
+}
+
+} // namespace
+
+PetscErrorCode ReadFlowOptions(MPI_Comm comm, FlowConfig *config) {
+  PetscFunctionBeginUser;
+  PetscCall(ReadGrid(comm, config));
+  PetscCall(ReadFluid(comm, config));
+  PetscCall(ReadBoundaries(comm, config));
+  PetscCall(ReadTime(comm, config));
+  PetscFunctionReturn(0);
+}
+
+} // namespace krylearn

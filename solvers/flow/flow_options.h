@@ -1,0 +1,12 @@
+/// \file
+/// The command-line options that every flow case understands.
+#pragma once
+#include "solvers/flow/config.h"
+
+namespace krylearn {
+
+/// Overrides what the case has set with what the user gave; prints everything under -help. Checks what can be checked
+/// without a grid. Collective.
+PetscErrorCode ReadFlowOptions(MPI_Comm comm, FlowConfig *config);
+
+} // namespace krylearn

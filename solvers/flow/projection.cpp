@@ -1,0 +1,293 @@
+#include "solvers/flow/projection.h"
+#include "meshes/log.h"
+#include <algorithm>
+#include <cmath>
+#include <petscviewer.h>
+
+namespace krylearn {
+
+Projection::~Projection() {
+  PetscBool finalized = PETSC_FALSE;
+  PetscFinalized(&finalized);
+  if (finalized) return;
+  KSPDestroy(&ksp_);
+  MatDestroy(&matrix_);
+  MatDestroy(&struct_matrix_);
+  VecDestroy(&rhs_);
+  VecDestroy(&solution_);
+}
+
+PetscErrorCode Projection::SetUp(std::shared_ptr<const Grid> grid, const BoundaryConditions *boundaries,
+                                 PoissonCoefficients coefficients, bool cut, double reference_velocity) {
+  PetscFunctionBeginUser;
+  grid_ = grid;
+  boundaries_ = boundaries;
+  coefficients_ = std::move(coefficients);
+  cut_ = cut;
+  reference_velocity_ = reference_velocity;
+  PetscCall(FindSingularComponents(*grid, coefficients_, &components_));
+  PetscCall(DMSetMatType(grid->PressureDM(), MATAIJ));
+  PetscCall(AssemblePoisson(*grid, coefficients_, &matrix_));
+  PetscCall(MatCreateVecs(matrix_, &solution_, &rhs_));
+
+  double local[3] = {0, 0, 0}, global[3]; // fluid cells, their volume, open outflow area
+  ForEachCell(grid->Cells(), [&](PetscInt i, PetscInt j, PetscInt k) {
+    if (coefficients_.solid[grid->Cells().At(i, j, k)] != 0) return;
+    local[0] += 1;
+    local[1] += grid->Volume(i, j, k);
+  });
+  const Layout &l = grid->Cells();
+  for (int d = 0; d < grid->Dim(); ++d)
+    for (int side = 0; side < 2; ++side)
+      if (grid->AtBoundary(d, side) && !boundaries->NormalGiven(d, side))
+        ForEachCell(l, [&](PetscInt i, PetscInt j, PetscInt k) {
+          Int3 c{i, j, k};
+          if (c[d] != (side == 0 ? 0 : l.n[d] - 1)) return;
+          if (side == 1) ++c[d];
+          local[2] += grid->FaceArea(d, i, j, k) * coefficients_.alpha[d][l.At(c[0], c[1], c[2])];
+        });
+  PetscCallMPI(MPI_Allreduce(local, global, 3, MPI_DOUBLE, MPI_SUM, grid->Comm()));
+  PetscCheck(global[0] > 0, grid->Comm(), PETSC_ERR_USER_INPUT, "The obstacles leave no fluid; make them smaller");
+  fluid_cells_ = PetscInt64(global[0]);
+  cell_volume_ = global[1] / global[0];
+  outflow_area_ = global[2];
+  width_ = grid->SmallestWidth(0);
+  for (int d = 1; d < grid->Dim(); ++d) width_ = std::min(width_, grid->SmallestWidth(d));
+  PetscCall(ConfigureSolver());
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode Projection::ConfigureSolver() {
+  PetscFunctionBeginUser;
+  PetscCall(KSPCreate(grid_->Comm(), &ksp_));
+  PetscCall(KSPSetOptionsPrefix(ksp_, "pressure_"));
+  PetscCall(KSPSetDM(ksp_, grid_->PressureDM()));
+  PetscCall(KSPSetDMActive(ksp_, PETSC_FALSE)); // the operators are ours; the DM serves geometric multigrid
+  PetscCall(KSPSetType(ksp_, KSPCG));
+  PetscCall(KSPSetNormType(ksp_, KSP_NORM_UNPRECONDITIONED));
+  PetscCall(KSPSetTolerances(ksp_, tolerance_, PETSC_DEFAULT, PETSC_DEFAULT, 1000));
+  PetscCall(KSPSetErrorIfNotConverged(ksp_, PETSC_FALSE));
+  PetscCall(KSPSetOperators(ksp_, matrix_, matrix_));
+  PC pc;
+  PetscCall(KSPGetPC(ksp_, &pc));
+  PetscCall(PCSetType(pc, PCGAMG));
+  PetscCall(KSPSetFromOptions(ksp_));
+  PetscCall(KSPGetTolerances(ksp_, &tolerance_, nullptr, nullptr, nullptr));
+  PetscCheck(tolerance_ > 1e-13 && tolerance_ < 0.1, grid_->Comm(), PETSC_ERR_USER_INPUT,
+             "-pressure_ksp_rtol %g is no tolerance for the scaled divergence; choose 1e-12 to 1e-2", tolerance_);
+  PetscCall(KSPSetUp(ksp_));
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode Projection::Divergence(const FaceFields &u, double scale, Vec out) const {
+  PetscFunctionBeginUser;
+  PetscCall(PetscLogEventBegin(Log().divergence, 0, 0, 0, 0));
+  const Layout &l = grid_->Cells();
+  const std::ptrdiff_t s1 = l.stride[1], s2 = l.stride[2];
+  const bool three = grid_->Dim() == 3;
+  PetscScalar *b;
+  PetscCall(VecGetArrayWrite(out, &b));
+  PetscScalar *row_out = b;
+  const PetscInt count = l.hi[0] - l.lo[0];
+  const double *wx = grid_->Widths(0) + l.lo[0];
+  for (PetscInt k = l.lo[2]; k < l.hi[2]; ++k)
+    for (PetscInt j = l.lo[1]; j < l.hi[1]; ++j, row_out += count) {
+      const std::ptrdiff_t row = l.At(l.lo[0], j, k);
+      const double wy = grid_->Width(1, j), wz = grid_->Width(2, k);
+      const double ax = scale * wy * wz, ay = scale * wz, az = scale * wy;
+      const double *u0 = u[0].data() + row, *u1 = u[1].data() + row, *u2 = three ? u[2].data() + row : nullptr;
+      if (!cut_ && three) {
+#pragma GCC ivdep
+        for (PetscInt i = 0; i < count; ++i)
+          row_out[i] = ax * (u0[i + 1] - u0[i]) + wx[i] * (ay * (u1[i + s1] - u1[i]) + az * (u2[i + s2] - u2[i]));
+      } else if (!cut_) {
+#pragma GCC ivdep
+        for (PetscInt i = 0; i < count; ++i)
+          row_out[i] = ax * (u0[i + 1] - u0[i]) + wx[i] * (ay * (u1[i + s1] - u1[i]));
+      } else {
+        const double *a0 = coefficients_.alpha[0].data() + row, *a1 = coefficients_.alpha[1].data() + row;
+        const double *a2 = three ? coefficients_.alpha[2].data() + row : nullptr;
+#pragma GCC ivdep
+        for (PetscInt i = 0; i < count; ++i)
+          row_out[i] =
+              ax * (a0[i + 1] * u0[i + 1] - a0[i] * u0[i]) + wx[i] * (ay * (a1[i + s1] * u1[i + s1] - a1[i] * u1[i]));
+        if (three) {
+#pragma GCC ivdep
+          for (PetscInt i = 0; i < count; ++i) row_out[i] += wx[i] * az * (a2[i + s2] * u2[i + s2] - a2[i] * u2[i]);
+        }
+      }
+    }
+  PetscCall(VecRestoreArrayWrite(out, &b));
+  PetscCall(PetscLogFlops((cut_ ? 6.0 : 4.0) * grid_->Dim() * l.OwnedCells()));
+  PetscCall(PetscLogEventEnd(Log().divergence, 0, 0, 0, 0));
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode Projection::LargestDivergence(const FaceFields &u, double *largest) const {
+  PetscFunctionBeginUser;
+  const Layout &l = grid_->Cells();
+  double local = 0;
+  // The right-hand side vector is free by now and takes the volume-integrated divergence.
+  PetscCall(Divergence(u, 1, rhs_));
+  const PetscScalar *div;
+  PetscCall(VecGetArrayRead(rhs_, &div));
+  PetscInt n = 0;
+  for (PetscInt k = l.lo[2]; k < l.hi[2]; ++k)
+    for (PetscInt j = l.lo[1]; j < l.hi[1]; ++j) {
+      const double inverse = grid_->InverseWidth(1)[j] * grid_->InverseWidth(2)[k];
+      const double *wx = grid_->InverseWidth(0);
+      for (PetscInt i = l.lo[0]; i < l.hi[0]; ++i, ++n) local = std::max(local, std::abs(div[n]) * wx[i] * inverse);
+    }
+  PetscCall(VecRestoreArrayRead(rhs_, &div));
+  PetscCallMPI(MPI_Allreduce(&local, largest, 1, MPI_DOUBLE, MPI_MAX, grid_->Comm()));
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode Projection::Correct(double step, const Field &phi, FaceFields *u) const {
+  PetscFunctionBeginUser;
+  PetscCall(PetscLogEventBegin(Log().correct, 0, 0, 0, 0));
+  const Layout &l = grid_->Cells();
+  // One ghost layer is corrected along with the owned cells, which saves exchanging three velocities.
+  const PetscInt gz = l.ghosts[2] ? 1 : 0;
+  const double *p = phi.data();
+  for (int a = 0; a < grid_->Dim(); ++a) {
+    const std::ptrdiff_t s = l.stride[a];
+    const double *spacing = grid_->InverseDistance(a);
+    // Faces with a given normal velocity keep it: their mirrored pressures differ by exactly zero.
+    for (PetscInt k = l.lo[2] - gz; k < l.hi[2] + gz; ++k)
+      for (PetscInt j = l.lo[1] - 1; j < l.hi[1] + 1; ++j) {
+        const std::ptrdiff_t row = l.At(0, j, k);
+        double *v = (*u)[a].data();
+        const double factor = a == 0 ? 0 : step * spacing[a == 1 ? j : k];
+        const PetscInt first = l.lo[0] - 1, last = l.hi[0] + 1;
+        if (a == 0) {
+#pragma GCC ivdep
+          for (PetscInt i = first; i < last; ++i) v[row + i] -= step * spacing[i] * (p[row + i] - p[row + i - s]);
+        } else {
+#pragma GCC ivdep
+          for (PetscInt i = first; i < last; ++i) v[row + i] -= factor * (p[row + i] - p[row + i - s]);
+        }
+      }
+  }
+  PetscCall(PetscLogFlops(4.0 * grid_->Dim() * l.OwnedCells()));
+  PetscCall(PetscLogEventEnd(Log().correct, 0, 0, 0, 0));
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode Projection::Solve(double step) {
+  PetscFunctionBeginUser;
+  if (!components_.cells.empty()) PetscCall(MakeCompatible(*grid_, components_, rhs_));
+  const double residual =
+      tightening_ * tolerance_ * reference_velocity_ / width_ * cell_volume_ / step * std::sqrt(double(fluid_cells_));
+  PetscCall(KSPSetTolerances(ksp_, 1e-15, residual, PETSC_DEFAULT, PETSC_DEFAULT));
+  if (!capture_.empty()) PetscCall(Capture(step));
+  PetscCall(KSPSolve(ksp_, rhs_, solution_));
+  PetscInt its;
+  KSPConvergedReason reason;
+  PetscCall(KSPGetIterationNumber(ksp_, &its));
+  PetscCall(KSPGetConvergedReason(ksp_, &reason));
+  iterations_ += its;
+  // A residual at rounding level is as good as it gets, whatever the reason says.
+  PetscReal norm;
+  PetscCall(KSPGetResidualNorm(ksp_, &norm));
+  PetscCheck(reason > 0 || norm <= 100 * residual, grid_->Comm(), PETSC_ERR_NOT_CONVERGED,
+             "The pressure solve did not converge (%s after %" PetscInt_FMT
+             " iterations); try another -pressure_pc_type or a larger -pressure_ksp_rtol",
+             KSPConvergedReasons[reason], its);
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode Projection::Apply(double step, bool strict, FaceFields *u, Field *phi, ImmersedBoundary *immersed,
+                                 int stage) {
+  PetscFunctionBeginUser;
+  PetscCall(PetscLogEventBegin(Log().project, 0, 0, 0, 0));
+  const int attempts = strict ? 5 : 1;
+  Field previous;
+  for (int attempt = 0; attempt < attempts; ++attempt) {
+    if (attempt > 0) previous = *phi;
+    PetscCall(Divergence(*u, -1 / step, rhs_));
+    PetscCall(Solve(step));
+    PetscCall(grid_->FromVec(solution_, phi));
+    PetscCall(grid_->Exchange({phi}));
+    boundaries_->FillPressure(*phi);
+    PetscCall(Correct(step, *phi, u));
+    if (immersed) PetscCall(immersed->CloseFaces(stage, step, *phi, u));
+    if (attempt > 0)
+      for (std::size_t q = 0; q < phi->size(); ++q) (*phi)[q] += previous[q];
+    if (!strict) break;
+    PetscCall(BalanceOutflow(u));
+    double largest;
+    PetscCall(LargestDivergence(*u, &largest));
+    scaled_divergence_ = largest * width_ / reference_velocity_;
+    PetscCheck(std::isfinite(scaled_divergence_), grid_->Comm(), PETSC_ERR_FP,
+               "The flow has blown up (velocity is not finite); use a smaller -cfl or a finer grid");
+    if (scaled_divergence_ <= 10 * tolerance_) break;
+    // The root-mean-square test let single cells through; from now on stop lower.
+    tightening_ = std::max(1e-6, tightening_ * std::max(0.05, 5 * tolerance_ / scaled_divergence_));
+  }
+  PetscCall(PetscLogEventEnd(Log().project, 0, 0, 0, 0));
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode Projection::BalanceOutflow(FaceFields *u) const {
+  PetscFunctionBeginUser;
+  if (outflow_area_ <= 0) PetscFunctionReturn(0);
+  const Layout &l = grid_->Cells();
+  const auto for_boundary = [&](bool outflow_only, auto &&body) {
+    for (int d = 0; d < grid_->Dim(); ++d)
+      for (int side = 0; side < 2; ++side) {
+        if (!grid_->AtBoundary(d, side) || (outflow_only && boundaries_->NormalGiven(d, side))) continue;
+        Int3 first = l.lo, last = l.hi;
+        if (outflow_only) // the copies of these faces that neighbouring ranks hold follow suit
+          for (int e = 0; e < grid_->Dim(); ++e) --first[e], ++last[e];
+        first[d] = side == 0 ? 0 : l.n[d] - 1;
+        last[d] = first[d] + 1;
+        for (PetscInt k = first[2]; k < last[2]; ++k)
+          for (PetscInt j = first[1]; j < last[1]; ++j)
+            for (PetscInt i = first[0]; i < last[0]; ++i) {
+              const std::ptrdiff_t q = l.At(i, j, k) + (side == 0 ? 0 : l.stride[d]);
+              body((*u)[d][q], coefficients_.alpha[d][q] * grid_->FaceArea(d, i, j, k), side == 0 ? -1.0 : 1.0);
+            }
+      }
+  };
+  double local = 0, net;
+  for_boundary(false, [&](double v, double area, double outward) { local += outward * area * v; });
+  PetscCallMPI(MPI_Allreduce(&local, &net, 1, MPI_DOUBLE, MPI_SUM, grid_->Comm()));
+  for_boundary(true, [&](double &v, double area, double outward) {
+    if (area > 0) v -= outward * net / outflow_area_;
+  });
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode Projection::CaptureTo(const std::string &folder) {
+  PetscFunctionBeginUser;
+  capture_ = folder;
+  if (folder.empty()) PetscFunctionReturn(0);
+  PetscViewer viewer;
+  PetscCall(PetscViewerBinaryOpen(grid_->Comm(), (folder + "/matrix.bin").c_str(), FILE_MODE_WRITE, &viewer));
+  PetscCall(MatView(matrix_, viewer));
+  PetscCall(PetscViewerDestroy(&viewer));
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode Projection::Capture(double step) {
+  PetscFunctionBeginUser;
+  char name[PETSC_MAX_PATH_LEN];
+  PetscCall(PetscSNPrintf(name, sizeof(name), "%s/rhs_%06" PetscInt_FMT ".bin", capture_.c_str(), captured_));
+  PetscViewer viewer;
+  PetscCall(PetscViewerBinaryOpen(grid_->Comm(), name, FILE_MODE_WRITE, &viewer));
+  PetscCall(VecView(rhs_, viewer));
+  PetscCall(PetscViewerDestroy(&viewer));
+  PetscCall(PetscSNPrintf(name, sizeof(name), "%s/sequence.txt", capture_.c_str()));
+  FILE *file;
+  PetscCall(PetscFOpen(grid_->Comm(), name, captured_ == 0 ? "w" : "a", &file));
+  PetscReal atol;
+  PetscCall(KSPGetTolerances(ksp_, nullptr, &atol, nullptr, nullptr));
+  PetscCall(PetscFPrintf(grid_->Comm(), file, "matrix.bin rhs_%06" PetscInt_FMT ".bin step %.17g residual %.17g\n",
+                         captured_, step, double(atol)));
+  PetscCall(PetscFClose(grid_->Comm(), file));
+  ++captured_;
+  PetscFunctionReturn(0);
+}
+
+} // namespace krylearn

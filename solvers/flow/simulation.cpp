@@ -1,0 +1,323 @@
+#include "solvers/flow/simulation.h"
+#include "meshes/options.h"
+#include "solvers/flow/diagnostics.h"
+#include <algorithm>
+#include <cmath>
+#include <csignal>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace krylearn {
+namespace {
+volatile std::sig_atomic_t stop_requested = 0;
+void RequestStop(int) { stop_requested = 1; }
+constexpr double kSnap = 1e-9; // relative slack when a step is to land on an output time
+} // namespace
+
+PetscErrorCode ReadRunOptions(MPI_Comm comm, const FlowConfig &config, RunOptions *run) {
+  PetscFunctionBeginUser;
+  OptionReader options(comm, "Run and output");
+  PetscCall(options.String("output", "folder for history.csv, snapshots and checkpoints; none: nothing is written",
+                           &run->output));
+  PetscCall(options.Real("output_every", "time between snapshots; 0: only the last state", "time", &run->output_every));
+  PetscCall(options.Real("checkpoint_every", "wall-clock time between checkpoints; 0: only at the end", "s",
+                         &run->checkpoint_every));
+  PetscCall(options.Real("average_from", "start of time averages in the snapshots; negative: none", "time",
+                         &run->average_from));
+  PetscCall(options.String("restart", "checkpoint file to continue from", &run->restart));
+  PetscCall(options.Real("wall_time", "write a checkpoint and stop after this long (as SIGUSR1 does); 0: never", "s",
+                         &run->wall_time));
+  PetscCall(
+      options.String("capture", "folder that receives each pressure system as PETSc binary files", &run->capture));
+  PetscCall(options.Bool("dry_run", "print cells, memory and time step, then stop", &run->dry_run));
+  PetscCheck(run->output_every >= 0 && run->checkpoint_every >= 0 && run->wall_time >= 0, comm, PETSC_ERR_USER_INPUT,
+             "-output_every, -checkpoint_every and -wall_time must not be negative");
+  PetscCheck(run->output_every == 0 || !run->output.empty(), comm, PETSC_ERR_USER_INPUT,
+             "-output_every needs a folder: add -output DIR");
+  (void)config;
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode Simulation::DryRun(MPI_Comm comm, const FlowConfig &config) {
+  PetscFunctionBeginUser;
+  const Int3 &n = config.grid.cells;
+  const double cells = double(n[0]) * n[1] * n[2];
+  const int dim = n[2] == 1 ? 2 : 3;
+  PetscMPIInt ranks;
+  PetscCallMPI(MPI_Comm_size(comm, &ranks));
+  // Fields of the solver, apertures, one 5- or 7-point matrix with its vectors and a preconditioner of twice that.
+  const double fields = 3 * dim + 3 + 2 * dim + 2 + 3.0 * config.scalars.size() + (config.crank_nicolson ? 3 * dim : 0);
+  const double matrix = (2 * dim + 1) * 12.0 + 4 * 8.0;
+  double h = 1e300, viscous = 0;
+  for (int d = 0; d < dim; ++d) {
+    double smallest = (config.grid.upper[d] - config.grid.lower[d]) / n[d];
+    for (std::size_t i = 0; i + 1 < config.grid.faces[d].size(); ++i)
+      smallest = std::min(smallest, config.grid.faces[d][i + 1] - config.grid.faces[d][i]);
+    h = std::min(h, smallest);
+    if (!config.crank_nicolson) viscous += 4 * config.viscosity / (smallest * smallest);
+  }
+  const double dt = config.fixed_dt > 0 ? config.fixed_dt : 1 / (config.velocity / (h * config.cfl) + viscous / 2);
+  const double steps = std::min(double(config.max_steps), std::ceil(config.end_time / dt));
+  PetscCall(PetscPrintf(comm, "cells: %.0f (%" PetscInt_FMT " x %" PetscInt_FMT " x %" PetscInt_FMT ") on %d ranks\n",
+                        cells, n[0], n[1], n[2], ranks));
+  PetscCall(PetscPrintf(comm, "memory: about %.2f GiB in all (fields %.2f, pressure system %.2f)\n",
+                        cells * (8 * fields + 3 * matrix) / 1073741824.0, cells * 8 * fields / 1073741824.0,
+                        cells * 3 * matrix / 1073741824.0));
+  PetscCall(PetscPrintf(comm, "dt: about %.3g at the reference velocity %g; %.0f steps to time %g\n", dt,
+                        config.velocity, steps, config.end_time));
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode Simulation::SetUp(MPI_Comm comm, const FlowCase &flow_case, const FlowConfig &config,
+                                 const RunOptions &options) {
+  PetscFunctionBeginUser;
+  comm_ = comm;
+  PetscCallMPI(MPI_Comm_rank(comm, &rank_));
+  case_ = &flow_case;
+  options_ = options;
+  terminal_ = rank_ == 0 && isatty(STDERR_FILENO);
+  PetscCall(flow_.SetUp(comm, config));
+  if (options.average_from >= 0) {
+    mean_velocity_ = flow_.GetGrid()->NewFaces();
+    mean_pressure_ = flow_.GetGrid()->NewField();
+  }
+  PetscCall(RefuseMisspeltOptions(comm));
+  if (options.restart.empty()) PetscCall(flow_.Initialise());
+  else PetscCall(ReadCheckpoint());
+  first_time_ = flow_.Time();
+  first_step_ = flow_.StepNumber();
+  PetscCall(OpenOutputs());
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode Simulation::OpenOutputs() {
+  PetscFunctionBeginUser;
+  const FlowConfig &config = flow_.Config();
+  const double resume = options_.restart.empty() ? -1 : flow_.Time();
+  if (!options_.output.empty()) PetscCall(snapshots_.Open(*flow_.GetGrid(), options_.output, config.case_name, resume));
+  std::vector<std::string> columns = {"time",
+                                      "step",
+                                      "dt",
+                                      "cfl",
+                                      "kinetic_energy",
+                                      "enstrophy",
+                                      "divergence",
+                                      "pressure_iterations",
+                                      "velocity_iterations",
+                                      "scalar_iterations"};
+  if (!flow_.Immersed().Empty())
+    for (const char *name : {"Cd", "Cl"}) columns.push_back(name);
+  if (!flow_.Immersed().Empty() && flow_.GetGrid()->Dim() == 3) columns.push_back("Cz");
+  for (std::size_t n = 0; n < config.probes.size(); ++n)
+    for (const char *name : {"u", "v", "w", "p"}) columns.push_back("probe" + std::to_string(n) + "_" + name);
+  for (const ScalarConfig &scalar : config.scalars) columns.push_back(scalar.name + "_total");
+  PetscCall(history_.Open(comm_, options_.output.empty() ? "" : options_.output + "/history.csv", columns, resume));
+  if (!options_.capture.empty()) {
+    int failed = 0;
+    if (rank_ == 0) {
+      struct stat info;
+      mkdir(options_.capture.c_str(), 0777);
+      failed = stat(options_.capture.c_str(), &info) != 0 || !S_ISDIR(info.st_mode);
+    }
+    PetscCallMPI(MPI_Bcast(&failed, 1, MPI_INT, 0, comm_));
+    PetscCheck(!failed, comm_, PETSC_ERR_USER_INPUT, "Cannot create the folder %s for -capture",
+               options_.capture.c_str());
+    PetscCall(flow_.GetProjection().CaptureTo(options_.capture));
+  }
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode Simulation::ChooseStep(double *dt) {
+  PetscFunctionBeginUser;
+  const FlowConfig &config = flow_.Config();
+  double stable;
+  PetscCall(flow_.StableStep(&stable));
+  if (config.fixed_dt > 0) {
+    natural_dt_ = config.fixed_dt;
+  } else {
+    double next = stable;
+    if (natural_dt_ > 0) next = std::min(next, config.dt_growth * natural_dt_);
+    if (config.dt_max > 0) next = std::min(next, config.dt_max);
+    natural_dt_ = next;
+  }
+  courant_ = config.cfl * natural_dt_ / stable;
+  double target = config.end_time;
+  if (options_.output_every > 0) {
+    const double done = std::floor(flow_.Time() / options_.output_every * (1 + kSnap) + kSnap);
+    target = std::min(target, (done + 1) * options_.output_every);
+  }
+  const double remaining = target - flow_.Time();
+  *dt = natural_dt_;
+  if (*dt > remaining * (1 - kSnap)) *dt = remaining;
+  else if (config.fixed_dt == 0 && *dt > 0.5 * remaining) *dt = 0.5 * remaining; // no sliver of a last step
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode Simulation::Record(double dt) {
+  PetscFunctionBeginUser;
+  const FlowConfig &config = flow_.Config();
+  FlowIntegrals integrals;
+  PetscCall(ComputeIntegrals(flow_, &integrals));
+  const Projection &projection = flow_.GetProjection();
+  std::vector<double> row = {flow_.Time(),
+                             double(flow_.StepNumber()),
+                             dt,
+                             courant_ * dt / natural_dt_,
+                             integrals.kinetic_energy,
+                             integrals.enstrophy,
+                             projection.ScaledDivergence(),
+                             double(projection.Iterations()),
+                             double(flow_.VelocityIterations()),
+                             double(flow_.ScalarIterations())};
+  if (!flow_.Immersed().Empty()) {
+    Real3 force;
+    PetscCall(flow_.Immersed().Force(dt, &force));
+    const int dim = flow_.GetGrid()->Dim();
+    const double scale = 2 / (config.velocity * config.velocity * std::pow(config.length, dim - 1));
+    for (int a = 0; a < dim; ++a) row.push_back(scale * force[a]);
+  }
+  for (const Real3 &x : config.probes) {
+    std::array<double, 4> values;
+    PetscCall(Probe(flow_, x, &values));
+    row.insert(row.end(), values.begin(), values.end());
+  }
+  for (std::size_t n = 0; n < flow_.Scalars(); ++n) {
+    double total;
+    PetscCall(flow_.Transport(n).Total(flow_.Scalar(n), &total));
+    row.push_back(total);
+  }
+  PetscCall(history_.Add(row));
+  worst_divergence_ = std::max(worst_divergence_, projection.ScaledDivergence());
+  pressure_iterations_ += projection.Iterations();
+  PetscCheck(std::isfinite(integrals.kinetic_energy), comm_, PETSC_ERR_FP,
+             "The flow has blown up at time %g; use a smaller -cfl or a finer grid", flow_.Time());
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode Simulation::Accumulate(double dt) {
+  PetscFunctionBeginUser;
+  if (options_.average_from < 0 || flow_.Time() <= options_.average_from) PetscFunctionReturn(0);
+  averaged_ += dt;
+  const double share = dt / averaged_;
+  const auto blend = [share](Field &mean, const Field &now) {
+    for (std::size_t q = 0; q < mean.size(); ++q) mean[q] += share * (now[q] - mean[q]);
+  };
+  for (int a = 0; a < flow_.GetGrid()->Dim(); ++a) blend(mean_velocity_[a], flow_.Velocity()[a]);
+  blend(mean_pressure_, flow_.Pressure());
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode Simulation::WriteSnapshot() {
+  PetscFunctionBeginUser;
+  if (options_.output.empty()) PetscFunctionReturn(0);
+  std::array<Field, 3> velocity, mean;
+  Field vorticity;
+  CentreVelocity(flow_, flow_.Velocity(), &velocity);
+  PetscCall(Vorticity(flow_, &velocity, &vorticity));
+  const bool three = flow_.GetGrid()->Dim() == 3;
+  std::vector<SnapshotSeries::Item> items = {{"velocity", {&velocity[0], &velocity[1], three ? &velocity[2] : nullptr}},
+                                             {"pressure", {&flow_.Pressure(), nullptr, nullptr}},
+                                             {"vorticity", {&vorticity, nullptr, nullptr}}};
+  for (std::size_t n = 0; n < flow_.Scalars(); ++n)
+    items.push_back({flow_.Transport(n).Config().name, {&flow_.Scalar(n), nullptr, nullptr}});
+  if (!flow_.Immersed().Empty()) items.push_back({"volume_fraction", {&flow_.Cut().volume, nullptr, nullptr}});
+  if (averaged_ > 0) {
+    CentreVelocity(flow_, mean_velocity_, &mean);
+    items.push_back({"mean_velocity", {&mean[0], &mean[1], three ? &mean[2] : nullptr}});
+    items.push_back({"mean_pressure", {&mean_pressure_, nullptr, nullptr}});
+  }
+  PetscCall(snapshots_.Write(flow_.Time(), items));
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode Simulation::ShouldStop(bool *stop) {
+  PetscFunctionBeginUser;
+  // 0: go on, 1: a checkpoint is due, 2: stop. Ranks may see signals and clocks differently; the largest counts.
+  const double now = MPI_Wtime();
+  int local = 0, global;
+  if (options_.checkpoint_every > 0 && now - last_checkpoint_ >= options_.checkpoint_every) local = 1;
+  if (stop_requested || (options_.wall_time > 0 && now - started_ >= options_.wall_time)) local = 2;
+  PetscCallMPI(MPI_Allreduce(&local, &global, 1, MPI_INT, MPI_MAX, comm_));
+  if (global == 1) PetscCall(WriteCheckpoint());
+  *stop = global == 2;
+  if (*stop) ending_ = stop_requested ? "stopped by a signal" : "stopped by the wall-time limit";
+  PetscFunctionReturn(0);
+}
+
+void Simulation::Progress(double dt) {
+  const double now = MPI_Wtime();
+  if (!terminal_ || now - last_progress_ < 0.5) return;
+  last_progress_ = now;
+  const double done = (flow_.Time() - first_time_) / std::max(1e-300, flow_.Config().end_time - first_time_);
+  const double left = done > 0 ? (now - started_) * (1 - done) / done : 0;
+  fprintf(stderr,
+          "\rstep %" PetscInt_FMT "  t %.4g of %.4g  dt %.2e  cfl %.2f  div %.1e  iterations %" PetscInt_FMT
+          "  left %.0f s   ",
+          flow_.StepNumber(), flow_.Time(), flow_.Config().end_time, dt, courant_ * dt / natural_dt_,
+          flow_.GetProjection().ScaledDivergence(), flow_.GetProjection().Iterations(), left);
+  fflush(stderr);
+}
+
+PetscErrorCode Simulation::Run() {
+  PetscFunctionBeginUser;
+  const FlowConfig &config = flow_.Config();
+  started_ = last_checkpoint_ = MPI_Wtime();
+  stop_requested = 0;
+  const auto previous = std::signal(SIGUSR1, RequestStop);
+  ending_ = "reached its end time";
+  if (options_.output_every > 0 && options_.restart.empty()) PetscCall(WriteSnapshot());
+  double last_snapshot = -1;
+  while (flow_.Time() < config.end_time * (1 - kSnap)) {
+    if (flow_.StepNumber() >= config.max_steps) {
+      ending_ = "reached -max_steps";
+      break;
+    }
+    double dt;
+    PetscCall(ChooseStep(&dt));
+    PetscCall(flow_.Step(dt));
+    PetscCall(Record(dt));
+    PetscCall(Accumulate(dt));
+    Progress(dt);
+    const double ratio = options_.output_every > 0 ? flow_.Time() / options_.output_every : 0.5;
+    if (std::abs(ratio - std::round(ratio)) < 10 * kSnap * std::max(1.0, ratio)) {
+      PetscCall(WriteSnapshot());
+      last_snapshot = flow_.Time();
+    }
+    if (config.steady_tolerance > 0) {
+      double rate;
+      PetscCall(flow_.RateOfChange(dt, &rate));
+      if (rate * config.length / (config.velocity * config.velocity) < config.steady_tolerance) {
+        ending_ = "reached a steady state";
+        break;
+      }
+    }
+    bool stop;
+    PetscCall(ShouldStop(&stop));
+    if (stop) break;
+  }
+  std::signal(SIGUSR1, previous);
+  if (terminal_) fprintf(stderr, "\r%100s\r", "");
+  if (last_snapshot != flow_.Time()) PetscCall(WriteSnapshot());
+  PetscCall(WriteCheckpoint());
+  PetscCall(Summarise());
+  if (case_->report) PetscCall(case_->report(flow_, history_));
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode Simulation::Summarise() {
+  PetscFunctionBeginUser;
+  const double seconds = MPI_Wtime() - started_;
+  const PetscInt steps = flow_.StepNumber() - first_step_;
+  PetscCall(PetscPrintf(comm_, "case: %s, %s\n", flow_.Config().case_name.c_str(), ending_.c_str()));
+  PetscCall(PetscPrintf(comm_, "time: %.9g\nsteps: %" PetscInt_FMT "\nseconds: %.2f\n", flow_.Time(),
+                        flow_.StepNumber(), seconds));
+  if (steps > 0) {
+    PetscCall(PetscPrintf(comm_, "pressure_iterations: %.2f a step\n", double(pressure_iterations_) / steps));
+    PetscCall(PetscPrintf(comm_, "kinetic_energy: %.9g\n", history_.Column("kinetic_energy").back()));
+  }
+  PetscCall(PetscPrintf(comm_, "divergence: %.3e (largest over the run, scaled by h/U; tolerance %.0e)\n",
+                        worst_divergence_, flow_.GetProjection().Tolerance()));
+  PetscFunctionReturn(0);
+}
+
+} // namespace krylearn
