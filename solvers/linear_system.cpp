@@ -68,7 +68,7 @@ PetscErrorCode InspectFile(MPI_Comm comm, const std::string &path, const char *w
   PetscCheck(answer[0] != kUnopened, comm, PETSC_ERR_FILE_OPEN, "Cannot open %s: %s", path.c_str(),
              std::strerror(int(answer[1])));
   PetscCheck(answer[0] != kForeign, comm, PETSC_ERR_FILE_UNEXPECTED,
-             "%s is not a %s in PETSc's binary format (%d-bit integers); write one with -%s_view binary:FILE",
+             "%s is not a %s in PETSc's binary format (%d-bit integers); write one with -%s binary:FILE",
              path.c_str(), what, int(8 * sizeof(PetscInt)), is_matrix ? "ksp_view_mat" : "ksp_view_rhs");
   PetscCheck(answer[0] != kTruncated, comm, PETSC_ERR_FILE_UNEXPECTED, "%s is cut off: its %s is not complete",
              path.c_str(), what);
@@ -240,7 +240,10 @@ PetscErrorCode CreateSolver(const LinearSystem &system, KSP *ksp) {
   PetscCall(KSPCreate(PetscObjectComm((PetscObject)system.A), ksp));
   PetscCall(KSPSetOperators(*ksp, system.A, system.P));
   if (system.problem.grid) {
-    PetscCall(KSPSetDM(*ksp, system.problem.grid->PressureDM()));
+    const DM dm = system.problem.grid->PressureDM();
+    // PETSc takes a DMDA's coarsening factors over from its refinement factors only here; in 2D, z has one cell to keep.
+    PetscCall(DMSetFromOptions(dm));
+    PetscCall(KSPSetDM(*ksp, dm));
     PetscCall(KSPSetDMActive(*ksp, PETSC_FALSE)); // the matrix is there already
   }
   PetscCall(KSPSetType(*ksp, KSPCG));
