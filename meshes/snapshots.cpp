@@ -103,14 +103,15 @@ std::string SnapshotSeries::Describe(double time, int number, const std::vector<
   std::ostringstream text;
   text << kEntryBegin << file.substr(0, file.size() - 3) << "\" GridType=\"Uniform\">\n"
        << kTime << Number(time) << "\"/>\n";
-  const std::string mesh = std::to_string(dim) + (grid.Uniform() ? "DCoRectMesh" : "DRectMesh");
+  // ParaView lays 2DCoRectMesh into the y-z plane; 2DRectMesh it understands.
+  const bool spacing_only = grid.Uniform() && dim == 3;
+  const std::string mesh = std::to_string(dim) + (spacing_only ? "DCoRectMesh" : "DRectMesh");
   text << "        <Topology TopologyType=\"" << mesh << "\" Dimensions=\"" << Reversed(dim, corners) << "\"/>\n";
-  if (grid.Uniform()) {
+  if (spacing_only) {
     auto origin = [&](int a) { return Number(grid.Spec().lower[a]); };
     auto spacing = [&](int a) { return Number(grid.Width(a, 0)); };
-    const std::string item = "          <DataItem Dimensions=\"" + std::to_string(dim) +
-                             "\" NumberType=\"Float\" Precision=\"8\" Format=\"XML\">";
-    text << "        <Geometry GeometryType=\"" << (dim == 2 ? "ORIGIN_DXDY" : "ORIGIN_DXDYDZ") << "\">\n"
+    const std::string item = "          <DataItem Dimensions=\"3\" NumberType=\"Float\" Precision=\"8\" Format=\"XML\">";
+    text << "        <Geometry GeometryType=\"ORIGIN_DXDYDZ\">\n"
          << item << Reversed(dim, origin) << "</DataItem>\n"
          << item << Reversed(dim, spacing) << "</DataItem>\n";
   } else {
