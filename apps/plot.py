@@ -4,7 +4,7 @@
     python3 apps/plot.py FOLDER [-o FILE.png] [--snapshot N] [--field NAME] [--up x|y|z] [--title TEXT]
 
 FOLDER holds NAME.xdmf, NAME_000000.h5, ... and history.csv. 2D: vorticity, or the field asked for, with obstacles in
-grey. 3D: smoke as seen from two sides and the speed in the middle plane. Needs matplotlib and h5py (Debian packages
+grey. 3D: smoke as seen from the side, and smoke and speed in the middle plane. Needs matplotlib and h5py (Debian packages
 python3-matplotlib and python3-h5py); says so and ends well where they are missing.
 """
 import argparse
@@ -27,8 +27,7 @@ except ImportError as missing:
 
 AXES = "xyz"
 SOLID = "#6b7079"
-NAMES = {"cd": "$C_D$", "cl": "$C_L$", "drag": "$C_D$", "lift": "$C_L$", "kinetic_energy": "kinetic energy",
-         "ke": "kinetic energy", "enstrophy": "enstrophy"}
+NAMES = {"cd": "$C_D$", "cl": "$C_L$", "kinetic_energy": "kinetic energy"}
 
 
 class Snapshot:
@@ -41,7 +40,7 @@ class Snapshot:
             arrays = {}
             file.visititems(lambda name, item: arrays.update({name.split("/")[-1]: item[()]})
                             if isinstance(item, h5py.Dataset) else None)
-        faces = [arrays.pop(f"{axis}_faces", None) for axis in AXES]
+        faces = [arrays.pop(axis, None) for axis in AXES]
         for name, array in arrays.items():
             vector = array.ndim >= 3 and array.shape[-1] == 3 and (array.ndim == 4 or name == "velocity")
             if array.ndim < 2:
@@ -63,10 +62,7 @@ class Snapshot:
 
     def solid(self):
         """How much of each cell is obstacle, 0 to 1."""
-        for name in ("volume_fraction", "fluid_fraction", "volume"):
-            if name in self.fields:
-                return 1 - np.clip(self.fields[name], 0, 1)
-        return np.clip(self.fields.get("solid", np.zeros(self.cells[::-1])), 0, 1)
+        return 1 - np.clip(self.fields.get("volume_fraction", np.ones(self.cells[::-1])), 0, 1)
 
     def gradient(self, array, axis):
         """Central differences along x, y or z; zero where there is one cell only."""
@@ -123,9 +119,9 @@ def history(folder):
     return columns
 
 
-def draw_history(axes, columns):
-    time = columns.get("time", columns.get("t"))
-    groups = (("cd", "cl"), ("drag", "lift"), ("kinetic_energy",), ("ke",))
+def draw_history(axes, columns, groups):
+    """The first group of columns that the history has, over time."""
+    time = columns.get("time")
     group = next((g for g in groups if all(n in columns for n in g)), ())
     if time is None or len(time) < 3 or not group:
         axes.set_visible(False)
@@ -143,14 +139,8 @@ def draw_history(axes, columns):
         axes.spines[side].set_visible(False)
 
 
-def plane(snapshot, array, normal):
-    """The middle plane across `normal`: coordinates of its two axes and values [second][first]."""
-    middle = np.take(array, array.shape[2 - normal] // 2, axis=2 - normal)
-    a, b = [axis for axis in range(3) if axis != normal]
-    return a, b, middle
-
-
-def draw_plane(figure, axes, snapshot, name, values, solid, a, b):
+def draw_plane(figure, axes, snapshot, name, values, solid, a, b, colours="viridis"):
+    """A field on the plane of axes a and b, values [b][a]; diverging colours where it has both signs."""
     # Colours are interpolated between centres; the outermost are drawn out to the sides.
     x, y = [np.r_[snapshot.faces[c][0], snapshot.centres[c][1:-1], snapshot.faces[c][-1]] for c in (a, b)]
     shown = values[solid < 0.5]
@@ -159,13 +149,13 @@ def draw_plane(figure, axes, snapshot, name, values, solid, a, b):
     limits = {"vmin": -top if signed else (shown.min() if shown.size else 0), "vmax": top or 1}
     filled = values.copy()
     filled[solid > 0.5] = 0 if signed else limits["vmin"]
-    image = axes.pcolormesh(x, y, filled, shading="gouraud", cmap="RdBu_r" if signed else "viridis", rasterized=True,
+    image = axes.pcolormesh(x, y, filled, shading="gouraud", cmap="RdBu_r" if signed else colours, rasterized=True,
                             **limits)
     if solid.any():
         axes.contourf(x, y, solid, levels=[0.5, 1.5], colors=[SOLID])
     axes.set(aspect="equal", xlim=snapshot.faces[a][[0, -1]], ylim=snapshot.faces[b][[0, -1]], xlabel=AXES[a],
              ylabel=AXES[b])
-    bar = figure.colorbar(image, ax=axes, fraction=0.046, pad=0.02, aspect=18)
+    bar = figure.colorbar(image, ax=axes, fraction=0.04, pad=0.02, aspect=22)
     bar.set_label(name)
     bar.outline.set_visible(False)
 
@@ -184,7 +174,10 @@ def draw_view(axes, snapshot, smoke, solid, sight, up):
     thickness = np.einsum("k,kij->ij", depth, np.where(before, smoke, 0)) / (scale * width)
     light = 1 - np.exp(-6 * thickness)
     # Lambert shading of the obstacle's visible surface, lit from the upper left in front; it ends softly, as it is cut.
-    normal = [-np.take_along_axis(np.gradient(solid, snapshot.centres[c], axis=i),
+    soft = solid
+    for axis in (0, 1, 2) * 2:
+        soft = (np.roll(soft, 1, axis) + 2 * soft + np.roll(soft, -1, axis)) / 4
+    normal = [-np.take_along_axis(np.gradient(soft, snapshot.centres[c], axis=i),
                                   np.minimum(first, solid.shape[0] - 1)[None], axis=0)[0]
               for i, c in enumerate((sight, up, across))]
     length = np.sqrt(sum(n * n for n in normal)) + 1e-12
@@ -207,35 +200,36 @@ def draw_2d(snapshot, name, columns):
     values = snapshot.get(name)
     draw_plane(figure, axes[0, 0], snapshot, name, values[0], snapshot.solid()[0], 0, 1)
     if with_history:
-        draw_history(axes[1, 0], columns)
-    return figure, axes[0, 0]
+        draw_history(axes[1, 0], columns, (("cd", "cl"), ("kinetic_energy",)))
+    return figure
 
 
 def draw_3d(snapshot, name, columns, up):
     extents = [np.ptp(f) for f in snapshot.faces]
     up = AXES.index(up) if up else (int(np.argmax(extents)) if max(extents) > 1.05 * sorted(extents)[1] else 1)
-    smoke = next((snapshot.get(n) for n in (name, "smoke", "temperature", "vorticity") if snapshot.get(n) is not None))
-    sights = [axis for axis in (2, 1, 0) if axis != up]
-    tall = 3.2 * extents[up] / max(extents[axis] for axis in range(3) if axis != up)
+    sight = 1 if up == 2 else 2
+    across = 3 - sight - up
+    shown = [n for n in (name, "smoke", "temperature", "vorticity", "pressure") if snapshot.get(n) is not None][0]
+    tall = 2.75 * extents[up] / extents[across]
     wide = 12 * min(1, 6.5 / tall)
     tall = min(tall, 6.5)
     figure = plt.figure(figsize=(max(wide, 7), tall + 1.0 + 2.2 * bool(columns)), layout="constrained")
     grid = figure.add_gridspec(2 if columns else 1, 3, height_ratios=[tall, 1.9][:1 + bool(columns)])
     axes = [figure.add_subplot(grid[0, i]) for i in range(3)]
     solid = snapshot.solid()
-    for panel, sight in zip(axes, sights):
-        draw_view(panel, snapshot, np.maximum(smoke, 0), solid, sight, up)
-    speed = snapshot.get("speed")
-    shown, values = ("speed", speed) if speed is not None else ("pressure", snapshot.get("pressure"))
-    a, b, middle = plane(snapshot, values, sights[0])
-    hidden = plane(snapshot, solid, sights[0])[2]
-    if b != up:
-        a, b, middle, hidden = b, a, middle.T, hidden.T
-    draw_plane(figure, axes[2], snapshot, shown, middle, hidden, a, b)
-    axes[2].set_title(f"middle plane, across {AXES[sights[0]]}")
+    draw_view(axes[0], snapshot, np.maximum(snapshot.get(shown), 0), solid, sight, up)
+    for panel, field, colours in zip(axes[1:], (shown, "speed"), ("magma", "viridis")):
+        values = snapshot.get(field)
+        if values is None:
+            continue
+        middle, hidden = [np.take(array, array.shape[2 - sight] // 2, axis=2 - sight) for array in (values, solid)]
+        if across > up:
+            middle, hidden = middle.T, hidden.T
+        draw_plane(figure, panel, snapshot, field, middle, hidden, across, up, colours)
+        panel.set_title(f"middle plane across {AXES[sight]}")
     if columns:
-        draw_history(figure.add_subplot(grid[1, :]), columns)
-    return figure, None
+        draw_history(figure.add_subplot(grid[1, :]), columns, (("kinetic_energy",), ("cd", "cl")))
+    return figure
 
 
 def main():
@@ -259,9 +253,9 @@ def main():
     if snapshot.dim == 2:
         if snapshot.get(options.field) is None:
             raise SystemExit(f"plot.py: no field '{options.field}' in {path}; it has {', '.join(snapshot.fields)}")
-        figure, _ = draw_2d(snapshot, options.field, columns)
+        figure = draw_2d(snapshot, options.field, columns)
     else:
-        figure, _ = draw_3d(snapshot, "smoke", columns, options.up)
+        figure = draw_3d(snapshot, "smoke" if options.field == "vorticity" else options.field, columns, options.up)
     name = os.path.basename(path).rsplit("_", 1)[0]
     figure.suptitle(options.title or f"{name}" + (f", t = {time:.4g}" if time == time else ""), fontsize=12)
     output = options.output or os.path.join(options.folder, "picture.png")

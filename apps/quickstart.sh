@@ -38,16 +38,12 @@ seconds=
 run quickstart_cylinder
 run quickstart_smoke
 
-# Last value of a column of a history, by its name in the header row.
-last() { awk -F, -v name="$2" '/^#/ { next } !n { for (i = 1; i <= NF; i++) { gsub(/ /, "", $i); if ($i == name) n = i }; if (!n) exit; next }
-  { value = $n } END { print n ? value : "-" }' "$1/history.csv" 2>/dev/null || echo -; }
-
-printf '\nDone in %s s (%s%s\n' "$(($(date +%s) - started))" "${seconds%; }" ")."
+printf '\nDone in %s s (%s).\n' "$(($(date +%s) - started))" "${seconds%; }"
 for name in quickstart_cylinder quickstart_smoke; do
   printf '\n%s\n' "$name"
-  printf '  %-12s %s\n' picture "$([ -f "$out/$name.png" ] && echo "$out/$name.png" || echo 'none (matplotlib or h5py is missing)')"
-  printf '  %-12s %s\n' ParaView "$(ls "$out/$name"/*.xdmf 2>/dev/null || echo none)"
-  printf '  %-12s %s\n' history "$out/$name/history.csv"
-  printf '  %-12s t = %s after %s steps\n' reached "$(last "$out/$name" time)" "$(last "$out/$name" step)"
+  printf '  %-18s %s\n' picture "$(ls "$out/$name.png" 2>/dev/null || echo 'none (matplotlib or h5py is missing)')"
+  printf '  %-18s %s\n' ParaView "$(ls "$out/$name"/*.xdmf)" history "$out/$name/history.csv"
+  # What the run reported at its end, one `name: value` a line.
+  awk -F': ' '/^[A-Za-z_]+: / && $1 != "case" { printf "  %-18s %s\n", $1, $2 }' "$out/$name/run.log"
 done
-printf '\nNext: build/apps/fluid -help lists the cases and options; data/cases/ holds complete option files.\n'
+printf '\nNext: build/apps/fluid lists the cases; README.md shows more runs, data/cases/ holds complete option files.\n'

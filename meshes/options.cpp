@@ -236,7 +236,7 @@ PetscErrorCode OptionReader::Ints(const char *key, const char *meaning, PetscInt
   bool given;
   const PetscInt room = *count;
   *count = 0;
-  PetscCall(Announce(key, "int,int,...", "", meaning, ""));
+  PetscCall(Announce(key, "ints", "", meaning, ""));
   PetscCall(Find(key, "whole numbers separated by commas", &text, &given));
   if (given) PetscCall(ParseList(comm_, key, text, room, values, count, ParseInt));
   PetscFunctionReturn(0);
@@ -249,7 +249,7 @@ PetscErrorCode OptionReader::Reals(const char *key, const char *meaning, const c
   bool given;
   const PetscInt room = *count;
   *count = 0;
-  PetscCall(Announce(key, "real,real,...", "", meaning, unit));
+  PetscCall(Announce(key, "reals", "", meaning, unit));
   PetscCall(Find(key, "numbers separated by commas", &text, &given));
   if (given) PetscCall(ParseList(comm_, key, text, room, values, count, ParseReal));
   PetscFunctionReturn(0);
