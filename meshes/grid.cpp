@@ -26,6 +26,7 @@ double WidthRatio(const std::vector<double> &faces) {
 } // namespace
 
 std::vector<double> StretchedFaces(PetscInt cells, double lower, double upper, double ratio) {
+  if (cells < 1) return {}; // Grid::Create() has the words for it
   double beta = 0, high = 12;
   if (ratio > 1 && cells > 2)
     for (int step = 0; step < 60; ++step) {
@@ -46,6 +47,8 @@ PetscErrorCode Grid::Create(MPI_Comm comm, const GridSpec &spec, std::shared_ptr
     PetscCheck(spec.cells[d] >= 1, comm, PETSC_ERR_USER_INPUT,
                "The grid has %" PetscInt_FMT " cells along axis %c; give at least 1 (-grid nx,ny[,nz])", spec.cells[d],
                "xyz"[d]);
+    PetscCheck(std::isfinite(spec.lower[d]) && std::isfinite(spec.upper[d]), comm, PETSC_ERR_USER_INPUT,
+               "The domain from %g to %g along axis %c is not finite", spec.lower[d], spec.upper[d], "xyz"[d]);
     PetscCheck(spec.upper[d] > spec.lower[d], comm, PETSC_ERR_USER_INPUT,
                "The domain is empty along axis %c: upper end %g is not above lower end %g", "xyz"[d], spec.upper[d],
                spec.lower[d]);
@@ -54,11 +57,16 @@ PetscErrorCode Grid::Create(MPI_Comm comm, const GridSpec &spec, std::shared_ptr
                "Axis %c has %" PetscInt_FMT " cells and %zu face coordinates; give cells + 1", "xyz"[d], spec.cells[d],
                f.size());
     for (std::size_t i = 0; i + 1 < f.size(); ++i)
-      PetscCheck(f[i + 1] > f[i], comm, PETSC_ERR_USER_INPUT, "Face coordinates of axis %c do not increase at face %zu",
-                 "xyz"[d], i);
+      PetscCheck(f[i + 1] > f[i] && std::isfinite(f[i + 1] - f[i]), comm, PETSC_ERR_USER_INPUT,
+                 "Face coordinates of axis %c do not increase at face %zu", "xyz"[d], i);
   }
   PetscCheck(spec.cells[0] > 1 && spec.cells[1] > 1, comm, PETSC_ERR_USER_INPUT,
              "A 2D grid has its single cell along z: give -grid nx,ny with nx and ny at least 2");
+  const double total = double(spec.cells[0]) * double(spec.cells[1]) * double(spec.cells[2]);
+  PetscCheck(total <= double(PETSC_MAX_INT), comm, PETSC_ERR_USER_INPUT,
+             "A grid of %.3g cells needs more row numbers than this PETSc has (%.3g); configure PETSc with 64-bit "
+             "indices or choose a coarser grid",
+             total, double(PETSC_MAX_INT));
   auto result = std::shared_ptr<Grid>(new Grid());
   result->comm_ = comm;
   result->spec_ = spec;
@@ -129,13 +137,18 @@ PetscErrorCode Grid::Distribute() {
   PetscMPIInt size;
   PetscCallMPI(MPI_Comm_size(comm_, &size));
   Int3 ranks{0, 0, 0};
-  PetscInt given = 1;
+  bool given = false;
   for (int d = 0; d < 3; ++d) {
     if (spec_.ownership[d].empty()) continue;
     ranks[d] = spec_.ownership[d].size();
-    given *= ranks[d];
+    given = true;
     PetscInt sum = 0;
-    for (PetscInt c : spec_.ownership[d]) sum += c;
+    for (PetscInt c : spec_.ownership[d]) {
+      PetscCheck(c >= std::min(kGhosts, layout_.n[d]), comm_, PETSC_ERR_USER_INPUT,
+                 "A rank would own %" PetscInt_FMT " cells along axis %c; at least %" PetscInt_FMT " are needed", c,
+                 "xyz"[d], std::min(kGhosts, layout_.n[d]));
+      sum += c;
+    }
     PetscCheck(sum == layout_.n[d], comm_, PETSC_ERR_USER_INPUT,
                "Cells per rank along axis %c add up to %" PetscInt_FMT ", the grid has %" PetscInt_FMT, "xyz"[d], sum,
                layout_.n[d]);
@@ -156,16 +169,15 @@ PetscErrorCode Grid::Distribute() {
       }
       if (fits && area < best) best = area, choice = p;
     }
+  PetscCheck(best < 1e300 || !given, comm_, PETSC_ERR_USER_INPUT,
+             "The given numbers of ranks per axis (%" PetscInt_FMT " x %" PetscInt_FMT " x %" PetscInt_FMT
+             ", 0 = free) do not make a grid of %d ranks",
+             ranks[0], ranks[1], ranks[2], size);
   PetscCheck(best < 1e300, comm_, PETSC_ERR_USER_INPUT,
              "A grid of %" PetscInt_FMT " x %" PetscInt_FMT " x %" PetscInt_FMT
              " cells cannot be divided over %d ranks with at least %" PetscInt_FMT
              " cells each way; use fewer ranks or a finer grid",
              layout_.n[0], layout_.n[1], layout_.n[2], size, kGhosts);
-  for (int d = 0; d < 3; ++d)
-    for (PetscInt c : spec_.ownership[d])
-      PetscCheck(c >= std::min(kGhosts, layout_.n[d]), comm_, PETSC_ERR_USER_INPUT,
-                 "A rank would own %" PetscInt_FMT " cells along axis %c; at least %" PetscInt_FMT " are needed", c,
-                 "xyz"[d], kGhosts);
 
   DMBoundaryType kind[3];
   for (int d = 0; d < 3; ++d) kind[d] = spec_.periodic[d] && layout_.n[d] > 1 ? DM_BOUNDARY_PERIODIC : DM_BOUNDARY_NONE;

@@ -6,19 +6,21 @@ namespace krylearn {
 HaloExchange::~HaloExchange() {
   int finalized = 0;
   MPI_Finalized(&finalized);
-  if (!ready_ || finalized) return;
+  if (comm_ == MPI_COMM_NULL || finalized) return;
   for (int axis = 0; axis < 3; ++axis)
     for (int side = 0; side < 2; ++side) {
       if (send_[axis][side] == MPI_DATATYPE_NULL) continue;
       MPI_Type_free(&send_[axis][side]);
       MPI_Type_free(&receive_[axis][side]);
     }
+  MPI_Comm_free(&comm_);
 }
 
 PetscErrorCode HaloExchange::SetUp(MPI_Comm comm, const Layout &layout,
                                    const std::array<std::array<int, 2>, 3> &neighbours) {
   PetscFunctionBeginUser;
-  comm_ = comm;
+  PetscCheck(comm_ == MPI_COMM_NULL, comm, PETSC_ERR_ORDER, "A halo exchange is set up once");
+  PetscCallMPI(MPI_Comm_dup(comm, &comm_)); // messages of ours never meet those of the calling program
   layout_ = layout;
   neighbours_ = neighbours;
   int full[3];
@@ -34,9 +36,12 @@ PetscErrorCode HaloExchange::SetUp(MPI_Comm comm, const Layout &layout,
       int extent[3], start[3];
       for (int d = 0; d < 3; ++d) {
         const int owned = static_cast<int>(layout.hi[d] - layout.lo[d]), gd = static_cast<int>(layout.ghosts[d]);
-        // Axes already exchanged travel with their ghosts, later ones without.
-        extent[2 - d] = d < axis ? owned + 2 * gd : owned;
-        start[2 - d] = d < axis ? 0 : gd;
+        // Axes already exchanged travel with their ghosts; later ones with those outside a boundary, where the upper
+        // boundary face lives. Neighbours along `axis` touch the same boundaries, so the messages fit.
+        const int below = d < axis || neighbours[d][0] == MPI_PROC_NULL ? gd : 0;
+        const int above = d < axis || neighbours[d][1] == MPI_PROC_NULL ? gd : 0;
+        extent[2 - d] = below + owned + above;
+        start[2 - d] = gd - below;
       }
       const int owned = static_cast<int>(layout.hi[axis] - layout.lo[axis]);
       extent[2 - axis] = g;
@@ -47,12 +52,15 @@ PetscErrorCode HaloExchange::SetUp(MPI_Comm comm, const Layout &layout,
       PetscCallMPI(MPI_Type_commit(&send_[axis][side]));
       PetscCallMPI(MPI_Type_commit(&receive_[axis][side]));
     }
-  ready_ = true;
   PetscFunctionReturn(0);
 }
 
 PetscErrorCode HaloExchange::Exchange(std::initializer_list<Field *> fields) const {
   PetscFunctionBeginUser;
+  for (Field *field : fields)
+    PetscCheck(field->empty() || field->size() == layout_.size, PETSC_COMM_SELF, PETSC_ERR_ARG_SIZ,
+               "A field of %zu values does not belong to this grid, whose fields have %zu", field->size(),
+               layout_.size);
   PetscCall(PetscLogEventBegin(Log().halo, 0, 0, 0, 0));
   for (int axis = 0; axis < 3; ++axis) {
     if (layout_.ghosts[axis] == 0) continue;

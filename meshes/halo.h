@@ -10,7 +10,9 @@ namespace krylearn {
 /// Fills ghost layers from neighbouring ranks (and across periodic boundaries), corners included.
 ///
 /// The axes are exchanged one after the other, each message carrying the ghosts received before it; that way six
-/// messages also bring the edges and corners. Ghosts outside a non-periodic boundary are left alone.
+/// messages also bring the edges and corners. Ghosts straight outside a non-periodic boundary belong to the rank at that
+/// boundary: they are left alone there, and its neighbours along the boundary receive them (so upper boundary faces and
+/// boundary values set before the exchange are valid in all ghosts).
 class HaloExchange {
 public:
   HaloExchange() = default;
@@ -18,7 +20,7 @@ public:
   HaloExchange(const HaloExchange &) = delete;
   HaloExchange &operator=(const HaloExchange &) = delete;
 
-  /// `neighbours[axis][side]` are ranks of `comm`, MPI_PROC_NULL outside the domain. Collective.
+  /// `neighbours[axis][side]` are ranks of `comm` (duplicated), MPI_PROC_NULL outside the domain. Once. Collective.
   PetscErrorCode SetUp(MPI_Comm comm, const Layout &layout, const std::array<std::array<int, 2>, 3> &neighbours);
   /// Exchanges all layers of each field. Collective; empty fields are skipped.
   PetscErrorCode Exchange(std::initializer_list<Field *> fields) const;
@@ -29,7 +31,6 @@ private:
   std::array<std::array<int, 2>, 3> neighbours_{};
   // send_[axis][side] is the owned slab next to that side, receive_[axis][side] the ghost slab beyond it.
   std::array<std::array<MPI_Datatype, 2>, 3> send_{}, receive_{};
-  bool ready_ = false;
 };
 
 } // namespace krylearn
