@@ -139,7 +139,9 @@ TEST(Grid, RefusesBadInputWithAdvice) {
   EXPECT_REFUSED(Make(Box(0, 8, 1)), "0 cells along axis x");
   EXPECT_REFUSED(Make(Box(8, -3, 1)), "-3 cells along axis y");
   EXPECT_REFUSED(Make(Box(8, 1, 8)), "single cell along z");
-  if (sizeof(PetscInt) == 4) EXPECT_REFUSED(Make(Box(100000, 100000, 100000)), "64-bit indices");
+  if (sizeof(PetscInt) == 4) {
+    EXPECT_REFUSED(Make(Box(100000, 100000, 100000)), "64-bit indices");
+  }
   GridSpec spec = Box(8, 8, 1);
   spec.upper[1] = -1;
   EXPECT_REFUSED(Make(spec), "empty along axis y");
