@@ -26,6 +26,7 @@ PetscErrorCode Simulation::WriteCheckpoint() {
   PetscCall(file.WriteAttribute("dt", natural_dt_));
   PetscCall(file.WriteAttribute("tightening", flow_.GetProjection().Tightening()));
   PetscCall(file.WriteAttribute("averaged", averaged_));
+  PetscCall(file.WriteAttribute("steady_time", steady_time_));
   for (int a = 0; a < grid.Dim(); ++a) PetscCall(file.WriteField(kVelocityNames[a], kFaces[a], flow_.Velocity()[a]));
   PetscCall(file.WriteField("p", Centring::kCell, flow_.Pressure()));
   for (std::size_t n = 0; n < flow_.Scalars(); ++n)
@@ -35,6 +36,9 @@ PetscErrorCode Simulation::WriteCheckpoint() {
       PetscCall(file.WriteField(std::string("mean_") + kVelocityNames[a], kFaces[a], mean_velocity_[a]));
     PetscCall(file.WriteField("mean_p", Centring::kCell, mean_pressure_));
   }
+  if (steady_time_ >= 0)
+    for (int a = 0; a < grid.Dim(); ++a)
+      PetscCall(file.WriteField(std::string("steady_") + kVelocityNames[a], kFaces[a], steady_velocity_[a]));
   PetscCall(file.Commit());
   last_checkpoint_ = MPI_Wtime();
   PetscCall(PetscLogEventEnd(Log().checkpoint, 0, 0, 0, 0));
@@ -68,6 +72,7 @@ PetscErrorCode Simulation::ReadCheckpoint() {
   PetscCall(file.ReadAttribute("dt", &natural_dt_));
   PetscCall(file.ReadAttribute("tightening", &tightening));
   PetscCall(file.ReadAttribute("averaged", &averaged_));
+  PetscCall(file.ReadAttribute("steady_time", &steady_time_));
   for (int a = 0; a < grid.Dim(); ++a) PetscCall(file.ReadField(kVelocityNames[a], kFaces[a], &flow_.Velocity()[a]));
   PetscCall(file.ReadField("p", Centring::kCell, &flow_.Pressure()));
   for (std::size_t n = 0; n < flow_.Scalars(); ++n)
@@ -77,6 +82,11 @@ PetscErrorCode Simulation::ReadCheckpoint() {
     for (int a = 0; a < grid.Dim(); ++a)
       PetscCall(file.ReadField(std::string("mean_") + kVelocityNames[a], kFaces[a], &mean_velocity_[a]));
     PetscCall(file.ReadField("mean_p", Centring::kCell, &mean_pressure_));
+  }
+  if (steady_time_ >= 0) {
+    steady_velocity_ = grid.NewFaces();
+    for (int a = 0; a < grid.Dim(); ++a)
+      PetscCall(file.ReadField(std::string("steady_") + kVelocityNames[a], kFaces[a], &steady_velocity_[a]));
   }
   PetscCall(file.Close());
   flow_.SetTime(time, PetscInt(step));

@@ -125,7 +125,7 @@ PetscErrorCode ReadTime(MPI_Comm comm, FlowConfig *config) {
   OptionReader options(comm, "Time");
   PetscCall(options.Real("end_time", "when to stop", "time", &config->end_time));
   PetscCall(options.Int("max_steps", "stop after this many steps in all", &config->max_steps));
-  PetscCall(options.Real("steady_tol", "stop when no velocity changes faster (over U^2/L); 0: never", "1",
+  PetscCall(options.Real("steady_tol", "stop when no velocity changes by this share of U within L/U; 0: never", "1",
                          &config->steady_tolerance));
   PetscCall(options.Real("cfl", "Courant number, sum over axes of |u| dt/h", "1", &config->cfl));
   PetscCall(options.Real("dt", "fixed time step; 0: from the Courant number", "time", &config->fixed_dt));

@@ -37,6 +37,7 @@ private:
   PetscErrorCode WriteCheckpoint();
   PetscErrorCode ReadCheckpoint();
   PetscErrorCode Accumulate(double dt);
+  PetscErrorCode IsSteady(bool *steady);
   PetscErrorCode ShouldStop(bool *stop);
   void Progress(double dt);
   PetscErrorCode Summarise();
@@ -52,6 +53,8 @@ private:
   double averaged_ = 0; ///< time over which the averages run
   FaceFields mean_velocity_;
   Field mean_pressure_;
+  FaceFields steady_velocity_; ///< velocity at the last multiple of L/U, where a steady state is looked for
+  double steady_time_ = -1;
   double worst_divergence_ = 0, courant_ = 0;
   PetscInt first_step_ = 0;
   PetscInt64 pressure_iterations_ = 0;

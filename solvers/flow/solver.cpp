@@ -266,23 +266,24 @@ PetscErrorCode FlowSolver::StableStep(double *dt) const {
     force += std::abs(config_.body_force[d]);
   }
   // From rest the Courant number grows with the step itself: solve rate dt + force dt²/h = cfl for dt.
-  const double rate = 0.5 * (global[0] + std::sqrt(global[0] * global[0] + 4 * config_.cfl * force / h));
+  // The reference velocity keeps a step from rest, or with walls and inflows about to start, within bounds.
+  const double courant = std::max(global[0], 0.25 * config_.velocity / h);
+  const double rate = 0.5 * (courant + std::sqrt(courant * courant + 4 * config_.cfl * force / h));
   constexpr double kViscousLimit = 2.0; // the scheme's real stability interval is 2.51
   *dt = 1 / (rate / config_.cfl + viscous / kViscousLimit + 1e-300);
   PetscFunctionReturn(0);
 }
 
-PetscErrorCode FlowSolver::RateOfChange(double dt, double *rate) const {
+PetscErrorCode FlowSolver::LargestChange(const FaceFields &other, double *change) const {
   PetscFunctionBeginUser;
   const Layout &l = grid_->Cells();
   double local = 0;
   for (int a = 0; a < grid_->Dim(); ++a)
     ForEachCell(l, [&](PetscInt i, PetscInt j, PetscInt k) {
       const std::ptrdiff_t q = l.At(i, j, k);
-      local = std::max(local, std::abs(velocity_[a][q] - old_[a][q]));
+      local = std::max(local, std::abs(velocity_[a][q] - other[a][q]));
     });
-  local /= dt;
-  PetscCallMPI(MPI_Allreduce(&local, rate, 1, MPI_DOUBLE, MPI_MAX, comm_));
+  PetscCallMPI(MPI_Allreduce(&local, change, 1, MPI_DOUBLE, MPI_MAX, comm_));
   PetscFunctionReturn(0);
 }
 

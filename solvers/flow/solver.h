@@ -55,8 +55,8 @@ public:
   /// Krylov iterations of the last step: velocity and scalar solves.
   PetscInt VelocityIterations() const;
   PetscInt ScalarIterations() const;
-  /// Largest change of a velocity over the last step, per unit time. Collective.
-  PetscErrorCode RateOfChange(double dt, double *rate) const;
+  /// Largest difference of an owned velocity to `other`. Collective.
+  PetscErrorCode LargestChange(const FaceFields &other, double *change) const;
 
 private:
   struct ScalarState {

@@ -17,7 +17,7 @@ PetscErrorCode Configure(MPI_Comm, FlowConfig *config) {
   config->boundaries[1][1].velocity = {1, 0, 0};
   config->viscosity = 1e-3;
   config->end_time = 200;
-  config->steady_tolerance = 1e-5;
+  config->steady_tolerance = 5e-5;
   PetscFunctionReturn(0);
 }
 
