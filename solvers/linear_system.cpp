@@ -133,10 +133,16 @@ PetscErrorCode SetDefaultPreconditioner(PC pc) {
   PetscCall(PetscOptionsHasName(nullptr, nullptr, "-pc_type", &other));
   PetscCall(PetscOptionsHasName(nullptr, nullptr, "-pc_hypre_type", &type));
   if (other || type) PetscFunctionReturn(0);
+  // The fastest of 30 configurations of BoomerAMG, GAMG, ML, PCMG, PFMG, SMG and ICC that solve all named problems. One
+  // level of aggressive coarsening halves the hierarchy; the Chebyshev smoother is symmetric and the same on any number
+  // of ranks, and cheaper than hybrid SSOR here.
   PetscCall(SetDefault("-pc_hypre_boomeramg_coarsen_type", "HMIS"));
   PetscCall(SetDefault("-pc_hypre_boomeramg_interp_type", "ext+i"));
   PetscCall(SetDefault("-pc_hypre_boomeramg_P_max", "4"));
-  PetscCall(SetDefault("-pc_hypre_boomeramg_strong_threshold", "0.5"));
+  PetscCall(SetDefault("-pc_hypre_boomeramg_agg_nl", "1"));
+  PetscCall(SetDefault("-pc_hypre_boomeramg_agg_num_paths", "2"));
+  PetscCall(SetDefault("-pc_hypre_boomeramg_strong_threshold", "0.25"));
+  PetscCall(SetDefault("-pc_hypre_boomeramg_relax_type_all", "Chebyshev"));
 #else
   PetscCall(PCSetType(pc, PCGAMG));
 #endif
