@@ -1,5 +1,6 @@
 // Solves the named Poisson problems, or a system from files, with any of PETSc's solvers.
 #include "apps/app.h"
+#include "meshes/hdf5_file.h"
 #include "solvers/linear_system.h"
 #include <cmath>
 
@@ -102,9 +103,21 @@ PetscErrorCode SolveOnce(MPI_Comm comm, const Settings &settings) {
   LinearSystem system;
   if (settings.matrix.empty()) PetscCall(MakeSystem(comm, settings.problem, settings.pmat_type, &system));
   else PetscCall(ReadSystem(comm, settings.matrix, settings.rhs, &system));
+  SnapshotSeries series;
+  if (!settings.output.empty()) PetscCall(series.Open(*system.problem.grid, settings.output, "poisson"));
+  series.UseDoubles();
   SolveReport report;
   PetscCall(SolveSystem(&system, settings.repeat, settings.problem.seed, &report));
   PetscCall(PrintResult(comm, system, report, settings.repeat));
+  if (!settings.output.empty()) {
+    const Grid &grid = *system.problem.grid;
+    Field p = grid.NewField();
+    PetscCall(grid.FromVec(system.x, &p));
+    std::vector<SnapshotSeries::Item> items = {{"p", {&p}}, {"alpha", {&system.problem.cell_alpha}}};
+    if (!system.problem.exact.empty()) items.push_back({"exact", {&system.problem.exact}});
+    PetscCall(series.Write(0, items));
+    PetscCall(PetscPrintf(comm, "output            %s/poisson.xdmf\n", settings.output.c_str()));
+  }
   PetscCall(CheckConverged(comm, report));
   PetscCall(system.Destroy());
   PetscFunctionReturn(0);

@@ -133,9 +133,9 @@ PetscErrorCode SetDefaultPreconditioner(PC pc) {
   PetscCall(PetscOptionsHasName(nullptr, nullptr, "-pc_type", &other));
   PetscCall(PetscOptionsHasName(nullptr, nullptr, "-pc_hypre_type", &type));
   if (other || type) PetscFunctionReturn(0);
-  // The fastest of 30 configurations of BoomerAMG, GAMG, ML, PCMG, PFMG, SMG and ICC that solve all named problems. One
-  // level of aggressive coarsening halves the hierarchy; the Chebyshev smoother is symmetric and the same on any number
-  // of ranks, and cheaper than hybrid SSOR here.
+  // Of some thirty configurations of BoomerAMG, GAMG, ML, PCMG, PFMG, SMG and ICC the fastest that solves all named
+  // problems. One level of aggressive coarsening halves the hierarchy; Chebyshev is a symmetric smoother, cheaper here
+  // than hybrid SSOR.
   PetscCall(SetDefault("-pc_hypre_boomeramg_coarsen_type", "HMIS"));
   PetscCall(SetDefault("-pc_hypre_boomeramg_interp_type", "ext+i"));
   PetscCall(SetDefault("-pc_hypre_boomeramg_P_max", "4"));
