@@ -6,10 +6,11 @@
 namespace krylearn {
 namespace {
 
-// How far the distance at the centre of a patch may lie from the plane through its corners, relative to the cell, and
-// how often patches that fail are halved. Faces carry the fluxes and are resolved further than volumes.
-constexpr double kFaceTolerance = 1e-4, kVolumeTolerance = 2e-4;
-constexpr int kFaceLevels = 5, kVolumeLevels = 4;
+// How far the distance at the centre of a segment, face or cell may lie from the plane through its corners, relative to
+// its longest edge, and how often parts that fail are halved. The remaining error is far smaller than this because the
+// plane is shifted to the mean of the curved surface.
+constexpr double kTolerance[4] = {0, 1e-5, 2e-3, 5e-3};
+constexpr int kLevels[4] = {0, 8, 4, 3};
 // Cells along the edge of the blocks for which shapes are sorted out at once.
 constexpr PetscInt kBlock = 8;
 
@@ -18,6 +19,19 @@ constexpr PetscInt kBlock = 8;
 struct Neighbourhood {
   std::vector<Shape> shapes;
   double snap = 0; ///< distances below this are rounding errors of a point on the surface
+
+  /// Keeps the shapes that matter to a box about `centre`; `reach` is half its diagonal. Distances enter results only
+  /// within a diagonal of a surface, so 3 would do; returns the least distance of the centre.
+  double Gather(const std::vector<Shape> &from, const Real3 &centre, double reach) {
+    double nearest = PETSC_MAX_REAL;
+    shapes.clear();
+    for (const Shape &s : from) {
+      const double d = s.Distance(centre);
+      nearest = std::min(nearest, d);
+      if (d <= 3.1 * reach) shapes.push_back(s);
+    }
+    return nearest;
+  }
 
   double Distance(const Real3 &x) const {
     double nearest = PETSC_MAX_REAL;
@@ -98,8 +112,7 @@ double ClipCube(double mean, Real3 g) {
 /// Fluid fraction of boxes of 1 (segment), 2 (face) or 3 (cell) free dimensions.
 class Clipper {
 public:
-  Clipper(const Neighbourhood &near, double tolerance, int levels)
-      : near_(near), tolerance_(tolerance), levels_(levels) {}
+  explicit Clipper(const Neighbourhood &near) : near_(near) {}
 
   /// `free` lists the N axes along which the box extends from `lower` to `upper`.
   template <int N> double Fraction(const Real3 &lower, const Real3 &upper, const std::array<int, N> &free) const {
@@ -129,15 +142,20 @@ private:
       d[c] = near_.Distance(x);
     }
     // The centre against the middle of each diagonal. For a convex shape no deviation means a plane.
-    double deviation = 0;
-    for (int c = 0; c < kCorners / 2; ++c)
-      deviation = std::max(deviation, std::abs(0.5 * (d[c] + d[kCorners - 1 - c]) - centre));
+    double deviation = 0, mean = 0;
+    for (int c = 0; c < kCorners / 2; ++c) {
+      const double middle_of_ends = 0.5 * (d[c] + d[kCorners - 1 - c]);
+      deviation = std::max(deviation, std::abs(middle_of_ends - centre));
+      mean += middle_of_ends / (kCorners / 2);
+    }
     // Several shapes can cancel in that comparison; look closer before trusting it.
     const int first = near_.shapes.size() > 1 ? 1 : 0;
-    const double allowed = tolerance_ * longest * double(1 << level);
-    if ((level >= first && deviation <= allowed) || level == levels_) {
+    const double allowed = kTolerance[N] * longest * double(1 << level);
+    if ((level >= first && deviation <= allowed) || level == kLevels[N]) {
       const int sides = Sides(d, centre);
       if (sides != 0) return sides > 0 ? 1 : 0;
+      // A quadratic function's mean over a box is two parts its centre, one part the mean of its corners.
+      for (double &corner : d) corner -= (mean - centre) * 2 / 3;
       return Clip(d);
     }
     double sum = 0;
@@ -162,8 +180,6 @@ private:
   }
 
   const Neighbourhood &near_;
-  double tolerance_;
-  int levels_;
 };
 
 /// Computes the fractions of one grid, before the sliver rule.
@@ -176,7 +192,7 @@ public:
       largest = std::max({largest, std::abs(grid.Spec().lower[a]), std::abs(grid.Spec().upper[a])});
       smallest = std::min(smallest, grid.SmallestWidth(a));
     }
-    snap_ = std::max(1e-9 * smallest, 1e-14 * largest);
+    block_.snap = cell_.snap = std::max(1e-9 * smallest, 1e-14 * largest);
     for (int a = 0; a < 3; ++a) {
       begin_[a] = layout_.lo[a] - layout_.ghosts[a];
       end_[a] = layout_.hi[a] + layout_.ghosts[a];
@@ -212,22 +228,14 @@ private:
     Box(first, last, &lower, &upper);
     for (int a = 0; a < 3; ++a) centre[a] = 0.5 * (lower[a] + upper[a]);
     const double reach = HalfDiagonal(lower, upper);
-    // A distance that enters a result is taken within a cell diagonal of a surface; the block's own diagonal is ample.
-    Neighbourhood near;
-    near.snap = snap_;
-    double deepest = PETSC_MAX_REAL;
-    for (const Shape &s : obstacles_.shapes) {
-      const double d = s.Distance(centre);
-      deepest = std::min(deepest, d);
-      if (d <= 3.1 * reach) near.shapes.push_back(s);
-    }
+    const double deepest = block_.Gather(obstacles_.shapes, centre, reach);
     if (deepest > 1.01 * reach) return; // all fluid
     const bool solid = deepest < -1.01 * reach;
     for (PetscInt k = first[2]; k < last[2]; ++k)
       for (PetscInt j = first[1]; j < last[1]; ++j)
         for (PetscInt i = first[0]; i < last[0]; ++i) {
           if (solid) Fill(layout_.At(i, j, k), 0);
-          else CutCell(near, {i, j, k});
+          else CutCell({i, j, k});
         }
   }
 
@@ -236,32 +244,32 @@ private:
     for (int a = 0; a < grid_.Dim(); ++a) cut_.aperture[a][at] = value;
   }
 
-  void CutCell(const Neighbourhood &near, const Int3 &cell) {
+  void CutCell(const Int3 &cell) {
     Real3 lower, upper, centre;
     Int3 next;
     for (int a = 0; a < 3; ++a) next[a] = cell[a] + 1;
     Box(cell, next, &lower, &upper);
     for (int a = 0; a < 3; ++a) centre[a] = 0.5 * (lower[a] + upper[a]);
-    const double d = near.Distance(centre), reach = HalfDiagonal(lower, upper);
+    const double reach = HalfDiagonal(lower, upper), d = cell_.Gather(block_.shapes, centre, reach);
     const std::ptrdiff_t at = layout_.At(cell[0], cell[1], cell[2]);
     if (std::abs(d) >= 1.000001 * reach) return Fill(at, d > 0 ? 1 : 0);
-    const Clipper faces(near, kFaceTolerance, kFaceLevels), volumes(near, kVolumeTolerance, kVolumeLevels);
+    const Clipper clipper(cell_);
     for (int a = 0; a < grid_.Dim(); ++a) {
       Real3 top = upper;
       top[a] = lower[a];
-      cut_.aperture[a][at] = grid_.Dim() == 2 ? faces.Fraction<1>(lower, top, {1 - a}) :
-                                                faces.Fraction<2>(lower, top, {a == 0 ? 1 : 0, a == 2 ? 1 : 2});
+      cut_.aperture[a][at] = grid_.Dim() == 2 ? clipper.Fraction<1>(lower, top, {1 - a}) :
+                                                clipper.Fraction<2>(lower, top, {a == 0 ? 1 : 0, a == 2 ? 1 : 2});
     }
-    cut_.volume[at] = grid_.Dim() == 2 ? volumes.Fraction<2>(lower, upper, {0, 1}) :
-                                         volumes.Fraction<3>(lower, upper, {0, 1, 2});
+    cut_.volume[at] = grid_.Dim() == 2 ? clipper.Fraction<2>(lower, upper, {0, 1}) :
+                                         clipper.Fraction<3>(lower, upper, {0, 1, 2});
   }
 
   const Grid &grid_;
   const Layout &layout_;
   const Obstacles &obstacles_;
   CutCells &cut_;
-  double snap_ = 0;
   Int3 begin_, end_;
+  Neighbourhood block_, cell_; // what the block and the cell at hand see
 };
 
 /// The sliver rule. Which faces close depends on raw volumes only, which cells close on closed faces only, so the order
