@@ -27,6 +27,7 @@ PetscErrorCode KrylearnRegisterEvents() {
       {"krylearn_correct", &events.correct},     {"krylearn_obstacle", &events.obstacle},
       {"krylearn_scalar", &events.scalar},       {"krylearn_diagnos", &events.diagnostics},
       {"krylearn_boundary", &events.boundary},   {"krylearn_project", &events.project},
+      {"krylearn_step", &events.step},
   };
   for (const auto &row : table) PetscCall(PetscLogEventRegister(row.name, events.classid, row.event));
   // A program may finalize PETSc and initialize it again; the old identifiers would then name other events.

@@ -1,4 +1,5 @@
 #include "solvers/linear_system.h"
+#include "solvers/poisson_preconditioner.h"
 #include <algorithm>
 #include <cerrno>
 #include <cstdint>
@@ -68,8 +69,8 @@ PetscErrorCode InspectFile(MPI_Comm comm, const std::string &path, const char *w
   PetscCheck(answer[0] != kUnopened, comm, PETSC_ERR_FILE_OPEN, "Cannot open %s: %s", path.c_str(),
              std::strerror(int(answer[1])));
   PetscCheck(answer[0] != kForeign, comm, PETSC_ERR_FILE_UNEXPECTED,
-             "%s is not a %s in PETSc's binary format (%d-bit integers); write one with -%s binary:FILE",
-             path.c_str(), what, int(8 * sizeof(PetscInt)), is_matrix ? "ksp_view_mat" : "ksp_view_rhs");
+             "%s is not a %s in PETSc's binary format (%d-bit integers); write one with -%s binary:FILE", path.c_str(),
+             what, int(8 * sizeof(PetscInt)), is_matrix ? "ksp_view_mat" : "ksp_view_rhs");
   PetscCheck(answer[0] != kTruncated, comm, PETSC_ERR_FILE_UNEXPECTED, "%s is cut off: its %s is not complete",
              path.c_str(), what);
   *rows = answer[2];
@@ -112,40 +113,6 @@ PetscErrorCode DetectNullSpace(Mat A) {
   }
   PetscCall(VecDestroy(&indicator));
   PetscCall(VecDestroy(&product));
-  PetscFunctionReturn(0);
-}
-
-PetscErrorCode SetDefault(const char *key, const char *value) {
-  PetscFunctionBeginUser;
-  PetscBool given;
-  PetscCall(PetscOptionsHasName(nullptr, nullptr, key, &given));
-  if (!given) PetscCall(PetscOptionsSetValue(nullptr, key, value));
-  PetscFunctionReturn(0);
-}
-
-/// The preconditioner taken where the user names none.
-PetscErrorCode SetDefaultPreconditioner(PC pc) {
-  PetscFunctionBeginUser;
-#if defined(PETSC_HAVE_HYPRE)
-  PetscCall(PCSetType(pc, PCHYPRE));
-  PetscCall(PCHYPRESetType(pc, "boomeramg"));
-  PetscBool other, type;
-  PetscCall(PetscOptionsHasName(nullptr, nullptr, "-pc_type", &other));
-  PetscCall(PetscOptionsHasName(nullptr, nullptr, "-pc_hypre_type", &type));
-  if (other || type) PetscFunctionReturn(0);
-  // Of some thirty configurations of BoomerAMG, GAMG, ML, PCMG, PFMG, SMG and ICC the fastest that solves all named
-  // problems. One level of aggressive coarsening halves the hierarchy; Chebyshev is a symmetric smoother, cheaper here
-  // than hybrid SSOR.
-  PetscCall(SetDefault("-pc_hypre_boomeramg_coarsen_type", "HMIS"));
-  PetscCall(SetDefault("-pc_hypre_boomeramg_interp_type", "ext+i"));
-  PetscCall(SetDefault("-pc_hypre_boomeramg_P_max", "4"));
-  PetscCall(SetDefault("-pc_hypre_boomeramg_agg_nl", "1"));
-  PetscCall(SetDefault("-pc_hypre_boomeramg_agg_num_paths", "2"));
-  PetscCall(SetDefault("-pc_hypre_boomeramg_strong_threshold", "0.25"));
-  PetscCall(SetDefault("-pc_hypre_boomeramg_relax_type_all", "Chebyshev"));
-#else
-  PetscCall(PCSetType(pc, PCGAMG));
-#endif
   PetscFunctionReturn(0);
 }
 
@@ -204,7 +171,8 @@ PetscErrorCode MakeSystem(MPI_Comm comm, const ProblemSpec &spec, const std::str
   PetscCall(grid.ToVec(system->problem.rhs, system->b));
   system->description = spec.name + " " + GridSize(grid.Cells().n);
   const std::size_t singular = system->problem.singular.cells.size();
-  if (singular) system->description += ", " + std::to_string(singular) + " enclosed component" + (singular > 1 ? "s" : "");
+  if (singular)
+    system->description += ", " + std::to_string(singular) + " enclosed component" + (singular > 1 ? "s" : "");
   PetscFunctionReturn(0);
 }
 
@@ -247,7 +215,8 @@ PetscErrorCode CreateSolver(const LinearSystem &system, KSP *ksp) {
   PetscCall(KSPSetOperators(*ksp, system.A, system.P));
   if (system.problem.grid) {
     const DM dm = system.problem.grid->PressureDM();
-    // PETSc takes a DMDA's coarsening factors over from its refinement factors only here; in 2D, z has one cell to keep.
+    // PETSc takes a DMDA's coarsening factors over from its refinement factors only here; in 2D, z has one cell to
+    // keep.
     PetscCall(DMSetFromOptions(dm));
     PetscCall(KSPSetDM(*ksp, dm));
     PetscCall(KSPSetDMActive(*ksp, PETSC_FALSE)); // the matrix is there already
@@ -255,7 +224,7 @@ PetscErrorCode CreateSolver(const LinearSystem &system, KSP *ksp) {
   PetscCall(KSPSetType(*ksp, KSPCG));
   PetscCall(KSPSetTolerances(*ksp, 1e-8, PETSC_DEFAULT, PETSC_DEFAULT, PETSC_DEFAULT));
   PetscCall(KSPGetPC(*ksp, &pc));
-  PetscCall(SetDefaultPreconditioner(pc));
+  PetscCall(SetPoissonPreconditioner(pc));
   PetscCall(KSPSetNormType(*ksp, KSP_NORM_UNPRECONDITIONED));
   PetscCall(KSPSetFromOptions(*ksp));
   bool cannot = false;

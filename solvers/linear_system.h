@@ -37,17 +37,17 @@ std::string GridSize(const Int3 &cells);
 PetscErrorCode MakeSystem(MPI_Comm comm, const ProblemSpec &spec, const std::string &pmat_type, LinearSystem *system);
 
 /// Reads a square matrix and its right-hand side in PETSc's binary format. Missing, truncated, foreign or mismatching
-/// files are refused with one clear message (PETSC_ERR_FILE_OPEN, PETSC_ERR_FILE_UNEXPECTED). Where the indicator of the
-/// rows that have off-diagonal entries is a null vector, it is attached as the matrix' null space. Collective.
+/// files are refused with one clear message (PETSC_ERR_FILE_OPEN, PETSC_ERR_FILE_UNEXPECTED). Where the indicator of
+/// the rows that have off-diagonal entries is a null vector, it is attached as the matrix' null space. Collective.
 PetscErrorCode ReadSystem(MPI_Comm comm, const std::string &matrix, const std::string &rhs, LinearSystem *system);
 
-/// A KSP for the system: conjugate gradients to 1e-8 in the true residual with BoomerAMG tuned for this operator, all of
-/// which the options database overrides. PCMG finds the grid's DM. Collective.
+/// A KSP for the system: conjugate gradients to 1e-8 in the true residual with BoomerAMG tuned for this operator, all
+/// of which the options database overrides. PCMG finds the grid's DM. Collective.
 PetscErrorCode CreateSolver(const LinearSystem &system, KSP *ksp);
 
 /// Sets up and solves from a zero guess, `repeat` times with one set-up: the first time with b, then, for problems with
-/// a random right-hand side, with those of seed + 1, seed + 2, … Reports the mean solve time, the largest iteration count
-/// and residual, and the first reason that is not convergence. Errors are those of the last solution. Collective.
+/// a random right-hand side, with those of seed + 1, seed + 2, … Reports the mean solve time, the largest iteration
+/// count and residual, and the first reason that is not convergence. Errors are those of the last solution. Collective.
 PetscErrorCode SolveSystem(LinearSystem *system, PetscInt repeat, PetscInt seed, SolveReport *report);
 
 } // namespace krylearn

@@ -4,6 +4,7 @@
 #include "meshes/grid.h"
 #include "meshes/obstacles.h"
 #include <functional>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -32,7 +33,14 @@ struct ScalarConfig {
   /// Cells where this returns a finite value are held at it (a source); NaN elsewhere.
   std::function<double(const Real3 &)> source;
   /// Per side: value at the boundary, NaN for no flux. Inflow sides without a value bring 0.
-  std::array<std::array<double, 2>, 3> boundary_value;
+  std::array<std::array<double, 2>, 3> boundary_value = NoFlux();
+
+private:
+  static std::array<std::array<double, 2>, 3> NoFlux() {
+    std::array<std::array<double, 2>, 3> none;
+    for (auto &axis : none) axis.fill(std::numeric_limits<double>::quiet_NaN());
+    return none;
+  }
 };
 
 enum class Advection { kCentral, kUpwind };
@@ -57,6 +65,8 @@ struct FlowConfig {
   double cfl = 1, fixed_dt = 0, dt_max = 0, dt_growth = 1.2;
   double end_time = 1, steady_tolerance = 0;
   PetscInt max_steps = PETSC_MAX_INT;
+  /// Matrix type the pressure preconditioner is built from; empty: the system's own.
+  std::string pressure_pmat_type;
   std::vector<Real3> probes;
 };
 

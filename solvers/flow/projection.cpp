@@ -1,5 +1,6 @@
 #include "solvers/flow/projection.h"
 #include "meshes/log.h"
+#include "solvers/poisson_preconditioner.h"
 #include <algorithm>
 #include <cmath>
 #include <petscviewer.h>
@@ -12,13 +13,14 @@ Projection::~Projection() {
   if (finalized) return;
   KSPDestroy(&ksp_);
   MatDestroy(&matrix_);
-  MatDestroy(&struct_matrix_);
+  MatDestroy(&preconditioner_matrix_);
   VecDestroy(&rhs_);
   VecDestroy(&solution_);
 }
 
 PetscErrorCode Projection::SetUp(std::shared_ptr<const Grid> grid, const BoundaryConditions *boundaries,
-                                 PoissonCoefficients coefficients, bool cut, double reference_velocity) {
+                                 PoissonCoefficients coefficients, bool cut, double reference_velocity,
+                                 const std::string &pmat_type) {
   PetscFunctionBeginUser;
   grid_ = grid;
   boundaries_ = boundaries;
@@ -28,6 +30,10 @@ PetscErrorCode Projection::SetUp(std::shared_ptr<const Grid> grid, const Boundar
   PetscCall(FindSingularComponents(*grid, coefficients_, &components_));
   PetscCall(DMSetMatType(grid->PressureDM(), MATAIJ));
   PetscCall(AssemblePoisson(*grid, coefficients_, &matrix_));
+  if (!pmat_type.empty()) {
+    PetscCall(DMSetMatType(grid->PressureDM(), pmat_type.c_str()));
+    PetscCall(AssemblePoisson(*grid, coefficients_, &preconditioner_matrix_));
+  }
   PetscCall(MatCreateVecs(matrix_, &solution_, &rhs_));
 
   double local[3] = {0, 0, 0}, global[3]; // fluid cells, their volume, open outflow area
@@ -67,10 +73,10 @@ PetscErrorCode Projection::ConfigureSolver() {
   PetscCall(KSPSetNormType(ksp_, KSP_NORM_UNPRECONDITIONED));
   PetscCall(KSPSetTolerances(ksp_, tolerance_, PETSC_DEFAULT, PETSC_DEFAULT, 1000));
   PetscCall(KSPSetErrorIfNotConverged(ksp_, PETSC_FALSE));
-  PetscCall(KSPSetOperators(ksp_, matrix_, matrix_));
+  PetscCall(KSPSetOperators(ksp_, matrix_, preconditioner_matrix_ ? preconditioner_matrix_ : matrix_));
   PC pc;
   PetscCall(KSPGetPC(ksp_, &pc));
-  PetscCall(PCSetType(pc, PCGAMG));
+  PetscCall(SetPoissonPreconditioner(pc));
   PetscCall(KSPSetFromOptions(ksp_));
   PetscCall(KSPGetTolerances(ksp_, &tolerance_, nullptr, nullptr, nullptr));
   PetscCheck(tolerance_ > 1e-13 && tolerance_ < 0.1, grid_->Comm(), PETSC_ERR_USER_INPUT,

@@ -15,9 +15,12 @@ namespace krylearn {
 class Projection {
 public:
   ~Projection();
-  /// `coefficients` hold the apertures as alpha, with Dirichlet sides where the flow leaves. Collective.
+  /// `coefficients` hold the apertures as alpha, with Dirichlet sides where the flow leaves. `pmat_type`
+  /// (MATHYPRESTRUCT) builds the preconditioner from a second matrix of that type; "" from the system itself.
+  /// Collective.
   PetscErrorCode SetUp(std::shared_ptr<const Grid> grid, const BoundaryConditions *boundaries,
-                       PoissonCoefficients coefficients, bool cut, double reference_velocity);
+                       PoissonCoefficients coefficients, bool cut, double reference_velocity,
+                       const std::string &pmat_type);
 
   /// Projects u over an Euler step of `step`; u's halos and normal faces must be up to date, ghosts of one layer stay
   /// so. `phi` receives the pressure increment, with ghosts. `strict` also enforces the bound on the largest cell.
@@ -55,7 +58,7 @@ private:
   const BoundaryConditions *boundaries_ = nullptr;
   PoissonCoefficients coefficients_;
   SingularComponents components_;
-  Mat matrix_ = nullptr, struct_matrix_ = nullptr;
+  Mat matrix_ = nullptr, preconditioner_matrix_ = nullptr;
   KSP ksp_ = nullptr;
   Vec rhs_ = nullptr, solution_ = nullptr;
   bool cut_ = false;

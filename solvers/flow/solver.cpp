@@ -1,4 +1,5 @@
 #include "solvers/flow/solver.h"
+#include "meshes/log.h"
 #include <algorithm>
 #include <cmath>
 
@@ -66,7 +67,8 @@ PetscErrorCode FlowSolver::PrepareGeometry() {
       if (coefficients.solid[q] != 0) cut_.volume[q] = 0;
   }
   PetscCall(immersed_.SetUp(grid_, &boundaries_, config_.obstacles, cut_));
-  PetscCall(projection_.SetUp(grid_, &boundaries_, std::move(coefficients), cut, config_.velocity));
+  PetscCall(projection_.SetUp(grid_, &boundaries_, std::move(coefficients), cut, config_.velocity,
+                              config_.pressure_pmat_type));
   PetscFunctionReturn(0);
 }
 
@@ -132,6 +134,7 @@ PetscErrorCode FlowSolver::Refresh() {
 
 PetscErrorCode FlowSolver::Step(double dt) {
   PetscFunctionBeginUser;
+  PetscCall(PetscLogEventBegin(Log().step, 0, 0, 0, 0));
   immersed_.BeginStep();
   projection_.ResetIterations();
   for (auto &viscous : viscous_)
@@ -148,6 +151,7 @@ PetscErrorCode FlowSolver::Step(double dt) {
   for (ScalarState &s : scalars_) PetscCall(s.transport.DiffuseHalfStep(dt, velocity_, &s.now));
   time_ += dt;
   ++step_;
+  PetscCall(PetscLogEventEnd(Log().step, 0, 0, 0, 0));
   PetscFunctionReturn(0);
 }
 

@@ -32,8 +32,6 @@ PetscErrorCode Configure(FlowConfig *config, bool three) {
   temperature.source = source;
   smoke.name = "smoke";
   smoke.source = source;
-  for (auto &axis : temperature.boundary_value) axis.fill(std::nan(""));
-  smoke.boundary_value = temperature.boundary_value;
   config->scalars = {temperature, smoke};
   PetscFunctionReturn(0);
 }

@@ -69,7 +69,7 @@ PetscErrorCode Report3D(FlowSolver &flow, const History &history) {
     return std::nan("");
   };
   for (double t : {5.0, 10.0})
-    if (flow.Time() >= t - 1e-9) PetscCall(PetscPrintf(comm, "energy_at_%g: %.6f\n", t, at(t)));
+    if (flow.Time() >= t - 1e-9) PetscCall(PetscPrintf(comm, "energy_at_%.0f: %.6f\n", t, at(t)));
   double peak = 0, when = 0;
   for (std::size_t n = 1; n < time.size(); ++n) {
     const double rate = (energy[n - 1] - energy[n]) / (time[n] - time[n - 1]);

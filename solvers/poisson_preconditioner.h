@@ -1,0 +1,14 @@
+/// \file
+/// The classical preconditioner that the project's programs use for the model problem unless told otherwise.
+#pragma once
+#include <petscpc.h>
+
+namespace krylearn {
+
+/// Makes `pc` the fastest robust classical preconditioner measured for −∇·(α∇p): BoomerAMG with one level of aggressive
+/// coarsening and a Chebyshev smoother (GAMG where PETSc has no hypre). Its parameters become defaults in the options
+/// database under the prefix of `pc`, so that the command line, -help and -ksp_view all see them; nothing is set where
+/// the user names a type. Call before PCSetFromOptions().
+PetscErrorCode SetPoissonPreconditioner(PC pc);
+
+} // namespace krylearn
