@@ -47,12 +47,10 @@ inline void SetObstacle(FlowConfig *config, const std::string &text) {
   EXPECT_PETSC_OK(ParseObstacles(PETSC_COMM_SELF, config->grid.cells[2] == 1 ? 2 : 3, text, &config->obstacles));
 }
 
-/// A scalar without boundary values.
 inline ScalarConfig Scalar(const std::string &name, double diffusivity) {
   ScalarConfig scalar;
   scalar.name = name;
   scalar.diffusivity = diffusivity;
-  for (auto &axis : scalar.boundary_value) axis.fill(std::nan(""));
   return scalar;
 }
 
