@@ -93,10 +93,8 @@ double ClipCube(double mean, Real3 g) {
   const double m1 = g[0], m2 = g[1], m3 = g[2], m12 = m1 + m2;
   auto cube = [](double v) { return v * v * v; };
   double part;
-  if (alpha < m1)
-    part = cube(alpha) / (6 * m1 * m2 * m3);
-  else if (alpha < m2)
-    part = alpha * (alpha - m1) / (2 * m2 * m3) + (m2 > 0 ? m1 * m1 / (6 * m2 * m3) : 0);
+  if (alpha < m1) part = cube(alpha) / (6 * m1 * m2 * m3);
+  else if (alpha < m2) part = alpha * (alpha - m1) / (2 * m2 * m3) + (m2 > 0 ? m1 * m1 / (6 * m2 * m3) : 0);
   else if (alpha < std::min(m3, m12))
     part = (alpha * alpha * (3 * m12 - alpha) + m1 * m1 * (m1 - 3 * alpha) + m2 * m2 * (m2 - 3 * alpha)) /
            (6 * m1 * m2 * m3);
@@ -104,8 +102,7 @@ double ClipCube(double mean, Real3 g) {
     part = (alpha * alpha * (3 - 2 * alpha) + m1 * m1 * (m1 - 3 * alpha) + m2 * m2 * (m2 - 3 * alpha) +
             m3 * m3 * (m3 - 3 * alpha)) /
            (6 * m1 * m2 * m3);
-  else
-    part = (alpha - 0.5 * m12) / m3;
+  else part = (alpha - 0.5 * m12) / m3;
   return mirrored ? 1 - part : part;
 }
 
@@ -257,11 +254,11 @@ private:
     for (int a = 0; a < grid_.Dim(); ++a) {
       Real3 top = upper;
       top[a] = lower[a];
-      cut_.aperture[a][at] = grid_.Dim() == 2 ? clipper.Fraction<1>(lower, top, {1 - a}) :
-                                                clipper.Fraction<2>(lower, top, {a == 0 ? 1 : 0, a == 2 ? 1 : 2});
+      cut_.aperture[a][at] = grid_.Dim() == 2 ? clipper.Fraction<1>(lower, top, {1 - a})
+                                              : clipper.Fraction<2>(lower, top, {a == 0 ? 1 : 0, a == 2 ? 1 : 2});
     }
-    cut_.volume[at] = grid_.Dim() == 2 ? clipper.Fraction<2>(lower, upper, {0, 1}) :
-                                         clipper.Fraction<3>(lower, upper, {0, 1, 2});
+    cut_.volume[at] =
+        grid_.Dim() == 2 ? clipper.Fraction<2>(lower, upper, {0, 1}) : clipper.Fraction<3>(lower, upper, {0, 1, 2});
   }
 
   const Grid &grid_;

@@ -58,12 +58,6 @@ std::string WriteAtomically(const std::string &path, const std::string &text) {
   return Publish(temporary, path);
 }
 
-PetscErrorCode CommRank(MPI_Comm comm, int *rank) {
-  PetscFunctionBeginUser;
-  PetscCallMPI(MPI_Comm_rank(comm, rank));
-  PetscFunctionReturn(0);
-}
-
 } // namespace
 
 PetscErrorCode BroadcastText(MPI_Comm comm, int root, std::string *text) {
@@ -113,6 +107,21 @@ std::string WhyNotWritable(const std::string &path) {
   return "";
 }
 
+std::string ReserveSpace(const std::string &path, unsigned long long bytes) {
+#ifdef __linux__
+  const int file = open(path.c_str(), O_WRONLY);
+  if (file < 0) return std::strerror(errno);
+  const bool full =
+      fallocate(file, 0, 0, static_cast<off_t>(bytes)) != 0 && (errno == ENOSPC || errno == EDQUOT || errno == EFBIG);
+  const std::string reason = full ? std::string(std::strerror(errno)) + "; free some or choose another folder" : "";
+  close(file);
+  return reason;
+#else
+  (void)path, (void)bytes;
+  return "";
+#endif
+}
+
 std::string Publish(const std::string &temporary, const std::string &path) {
   std::string reason = Sync(temporary);
   if (!reason.empty()) return reason;
@@ -123,7 +132,7 @@ std::string Publish(const std::string &temporary, const std::string &path) {
 PetscErrorCode PrepareFolder(MPI_Comm comm, const std::string &folder) {
   PetscFunctionBeginUser;
   int rank;
-  PetscCall(CommRank(comm, &rank));
+  PetscCallMPI(MPI_Comm_rank(comm, &rank));
   std::string complaint;
   if (rank == 0) {
     complaint = folder.empty() ? "its name is empty; give a folder" : MakeFolders(folder);
@@ -140,7 +149,7 @@ PetscErrorCode PrepareFolder(MPI_Comm comm, const std::string &folder) {
 PetscErrorCode WriteTextFile(MPI_Comm comm, const std::string &path, const std::string &text) {
   PetscFunctionBeginUser;
   int rank;
-  PetscCall(CommRank(comm, &rank));
+  PetscCallMPI(MPI_Comm_rank(comm, &rank));
   const std::string complaint = rank == 0 ? WriteAtomically(path, text) : "";
   PetscCall(AgreeOnComplaint(comm, PETSC_ERR_FILE_WRITE, "Cannot write '" + path + "'", complaint));
   PetscFunctionReturn(0);
@@ -149,7 +158,7 @@ PetscErrorCode WriteTextFile(MPI_Comm comm, const std::string &path, const std::
 PetscErrorCode ReadTextFile(MPI_Comm comm, const std::string &path, std::string *text) {
   PetscFunctionBeginUser;
   int rank;
-  PetscCall(CommRank(comm, &rank));
+  PetscCallMPI(MPI_Comm_rank(comm, &rank));
   text->clear();
   if (rank == 0) {
     std::ifstream file(path, std::ios::binary);

@@ -20,6 +20,9 @@ PetscErrorCode AgreeOnComplaint(MPI_Comm comm, PetscErrorCode code, const std::s
 std::string FolderOf(const std::string &path);
 /// Why no file can be written at `path`: no such folder, a folder in its place, no permission, …
 std::string WhyNotWritable(const std::string &path);
+/// Claims disk space for the first `bytes` of a file, so that a full disk is noticed before ranks write together:
+/// MPI-IO may hang when one of them fails. Does nothing on file systems that cannot do it.
+std::string ReserveSpace(const std::string &path, unsigned long long bytes);
 /// Brings a finished temporary file to the disk and to its final name; whoever dies in between leaves the old file.
 std::string Publish(const std::string &temporary, const std::string &path);
 

@@ -10,9 +10,9 @@ namespace krylearn {
 /// Fills ghost layers from neighbouring ranks (and across periodic boundaries), corners included.
 ///
 /// The axes are exchanged one after the other, each message carrying the ghosts received before it; that way six
-/// messages also bring the edges and corners. Ghosts straight outside a non-periodic boundary belong to the rank at that
-/// boundary: they are left alone there, and its neighbours along the boundary receive them (so upper boundary faces and
-/// boundary values set before the exchange are valid in all ghosts).
+/// messages also bring the edges and corners. Ghosts straight outside a non-periodic boundary belong to the rank at
+/// that boundary: they are left alone there, and its neighbours along the boundary receive them (so upper boundary
+/// faces and boundary values set before the exchange are valid in all ghosts).
 class HaloExchange {
 public:
   HaloExchange() = default;

@@ -120,25 +120,47 @@ hid_t ParallelAccess(MPI_Comm comm) {
   return list;
 }
 
-hid_t CreateChunked(hid_t file, const std::string &name, hid_t type, const Slab &slab) {
+/// `complaint` says what went wrong: closing the lists would make HDF5 forget it.
+hid_t CreateChunked(hid_t file, const std::string &name, hid_t type, const Slab &slab, std::string *complaint) {
   Handle list(H5Pcreate(H5P_DATASET_CREATE), H5Pclose);
   H5Pset_chunk(list, static_cast<int>(slab.chunk.size()), slab.chunk.data());
   H5Pset_fill_time(list, H5D_FILL_TIME_NEVER); // every value is written
   Handle space(H5Screate_simple(static_cast<int>(slab.dims.size()), slab.dims.data(), nullptr), H5Sclose);
-  return H5Dcreate2(file, name.c_str(), type, space, H5P_DEFAULT, list, H5P_DEFAULT);
+  const hid_t set = H5Dcreate2(file, name.c_str(), type, space, H5P_DEFAULT, list, H5P_DEFAULT);
+  if (set < 0) *complaint = Reason();
+  return set;
+}
+
+/// Where a dataset goes, and how messages begin.
+struct Destination {
+  MPI_Comm comm;
+  hid_t file;
+  std::string temporary, name, what;
+  unsigned long long *reserved; ///< bytes of the file that have been claimed so far
+};
+
+/// Rank 0 makes sure that a new dataset finds room on the disk, with an allowance for HDF5's own tables.
+std::string Reserve(const Destination &to, hid_t set) {
+  const hsize_t bytes = H5Dget_storage_size(set);
+  *to.reserved += bytes + bytes / 512 + 65536;
+  int rank;
+  MPI_Comm_rank(to.comm, &rank);
+  return rank == 0 ? ReserveSpace(to.temporary, *to.reserved) : "";
 }
 
 /// Creates a dataset and writes one contiguous block a rank; type conversion would make HDF5 give up collective
 /// transfers, so `data` comes in the type of the file. The ranks agree on either step before the next.
-PetscErrorCode WriteDataset(MPI_Comm comm, hid_t file, const std::string &what, const std::string &name, bool single,
-                            const Slab &slab, hid_t memory_space, const void *data) {
+PetscErrorCode WriteDataset(const Destination &to, bool single, const Slab &slab, hid_t memory_space,
+                            const void *data) {
   PetscFunctionBeginUser;
-  Handle set(CreateChunked(file, name, single ? H5T_IEEE_F32LE : H5T_IEEE_F64LE, slab), H5Dclose);
-  PetscCall(AgreeOnComplaint(comm, PETSC_ERR_FILE_WRITE, what, set < 0 ? Reason() : ""));
+  std::string complaint;
+  Handle set(CreateChunked(to.file, to.name, single ? H5T_IEEE_F32LE : H5T_IEEE_F64LE, slab, &complaint), H5Dclose);
+  if (complaint.empty()) complaint = Reserve(to, set);
+  PetscCall(AgreeOnComplaint(to.comm, PETSC_ERR_FILE_WRITE, to.what, complaint));
   Handle space(slab.FileSpace(), H5Sclose), transfer(CollectiveTransfer(), H5Pclose);
   const hid_t type = single ? H5T_NATIVE_FLOAT : H5T_NATIVE_DOUBLE;
   const herr_t failed = H5Dwrite(set, type, memory_space, space, transfer, data);
-  PetscCall(AgreeOnComplaint(comm, PETSC_ERR_FILE_WRITE, what, failed < 0 ? Reason() : ""));
+  PetscCall(AgreeOnComplaint(to.comm, PETSC_ERR_FILE_WRITE, to.what, failed < 0 ? Reason() : ""));
   PetscFunctionReturn(0);
 }
 
@@ -200,6 +222,7 @@ PetscErrorCode Hdf5File::Create(const Grid &grid, const std::string &path) {
   // Should it open on some ranks only, they keep it open: closing is collective and would wait for the others.
   PetscCall(AgreeOnComplaint(comm, PETSC_ERR_FILE_OPEN, what, file < 0 ? Reason() : ""));
   file_ = file;
+  reserved_ = 0;
   PetscCall(WriteAttribute(kFormatAttribute, kFormat));
   PetscFunctionReturn(0);
 }
@@ -227,8 +250,8 @@ PetscErrorCode Hdf5File::Open(const Grid &grid, const std::string &path) {
   std::string complaint;
   if (!ours) complaint = "it is an HDF5 file that this program did not write";
   else if (format != kFormat)
-    complaint = "it has format " + std::to_string(int(format)) + ", this program reads format " +
-                std::to_string(int(kFormat));
+    complaint =
+        "it has format " + std::to_string(int(format)) + ", this program reads format " + std::to_string(int(kFormat));
   if (!complaint.empty()) PetscCall(Close());
   PetscCall(AgreeOnComplaint(comm, PETSC_ERR_FILE_UNEXPECTED, what, complaint));
   PetscFunctionReturn(0);
@@ -276,14 +299,15 @@ PetscErrorCode Hdf5File::WriteField(const std::string &name, Centring centring, 
   const std::string what = "Cannot write dataset '" + name + "' of '" + path_ + "'";
   PetscCall(CheckField(what, centring, field));
   const Slab slab(*grid_, centring);
+  const Destination to{grid_->Comm(), file_, temporary_, name, what, &reserved_};
   if (single) {
     std::vector<float> values(slab.Count());
     Pack(*grid_, slab, field, 1, values.data());
     Handle memory(H5Screate_simple(static_cast<int>(slab.count.size()), slab.count.data(), nullptr), H5Sclose);
-    PetscCall(WriteDataset(grid_->Comm(), file_, what, name, true, slab, memory, values.data()));
+    PetscCall(WriteDataset(to, true, slab, memory, values.data()));
   } else {
     Handle memory(slab.MemorySpace(), H5Sclose);
-    PetscCall(WriteDataset(grid_->Comm(), file_, what, name, false, slab, memory, field.data()));
+    PetscCall(WriteDataset(to, false, slab, memory, field.data()));
   }
   PetscFunctionReturn(0);
 }
@@ -325,18 +349,19 @@ PetscErrorCode Hdf5File::WriteVectors(const std::string &name, const std::array<
   const Slab cells(*grid_, Centring::kCell);
   Slab slab = cells;
   slab.AddComponents(3);
+  const Destination to{grid_->Comm(), file_, temporary_, name, what, &reserved_};
   Handle memory(H5Screate_simple(static_cast<int>(slab.count.size()), slab.count.data(), nullptr), H5Sclose);
   // Components that are not given stay zero.
   if (single) {
     std::vector<float> values(slab.Count(), 0.f);
     for (int c = 0; c < 3; ++c)
       if (components[c]) Pack(*grid_, cells, *components[c], 3, values.data() + c);
-    PetscCall(WriteDataset(grid_->Comm(), file_, what, name, true, slab, memory, values.data()));
+    PetscCall(WriteDataset(to, true, slab, memory, values.data()));
   } else {
     std::vector<double> values(slab.Count(), 0.);
     for (int c = 0; c < 3; ++c)
       if (components[c]) Pack(*grid_, cells, *components[c], 3, values.data() + c);
-    PetscCall(WriteDataset(grid_->Comm(), file_, what, name, false, slab, memory, values.data()));
+    PetscCall(WriteDataset(to, false, slab, memory, values.data()));
   }
   PetscFunctionReturn(0);
 }
@@ -350,7 +375,9 @@ PetscErrorCode Hdf5File::WriteArray(const std::string &name, const std::vector<d
   const hsize_t count = values.size();
   Handle space(H5Screate_simple(1, &count, nullptr), H5Sclose);
   Handle set(H5Dcreate2(file_, name.c_str(), H5T_IEEE_F64LE, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT), H5Dclose);
-  PetscCall(AgreeOnComplaint(comm, PETSC_ERR_FILE_WRITE, what, set < 0 ? Reason() : ""));
+  const std::string complaint = set < 0 ? Reason() : Reserve({comm, file_, temporary_, name, what, &reserved_}, set);
+  PetscCall(AgreeOnComplaint(comm, PETSC_ERR_FILE_WRITE, what, complaint));
+  if (count == 0) PetscFunctionReturn(0); // HDF5 fails on transfers of nothing to nowhere
   int rank;
   PetscCallMPI(MPI_Comm_rank(comm, &rank));
   if (rank != 0) H5Sselect_none(space);
@@ -375,6 +402,7 @@ PetscErrorCode Hdf5File::ReadArray(const std::string &name, std::vector<double> 
   if (flat) H5Sget_simple_extent_dims(space, &count, nullptr);
   PetscCall(AgreeOnComplaint(comm, PETSC_ERR_FILE_UNEXPECTED, what, flat ? "" : "it is not one-dimensional"));
   values->resize(count);
+  if (count == 0) PetscFunctionReturn(0);
   Handle transfer(CollectiveTransfer(), H5Pclose);
   const herr_t failed = H5Dread(set, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, transfer, values->data());
   PetscCall(AgreeOnComplaint(comm, PETSC_ERR_FILE_READ, what, failed < 0 ? Reason() : ""));

@@ -11,10 +11,10 @@ namespace krylearn {
 /// Where the values of a dataset live: cells, or the lower faces of an axis (n + 1 along that axis unless periodic).
 enum class Centring { kCell, kFaceX, kFaceY, kFaceZ };
 
-/// An HDF5 file opened by all ranks of a grid, which must outlive it. Datasets are chunked, [nz][ny][nx] (2D: [ny][nx]),
-/// and transferred collectively straight from and to the fields. A file being written carries a temporary name beside
-/// its final one until Commit(), so a program killed at any moment leaves the previous file as it was. Every failure is
-/// agreed upon by all ranks before the next collective step.
+/// An HDF5 file opened by all ranks of a grid, which must outlive it. Datasets are chunked, [nz][ny][nx] (2D:
+/// [ny][nx]), and transferred collectively straight from and to the fields. A file being written carries a temporary
+/// name beside its final one until Commit(), so a program killed at any moment leaves the previous file as it was.
+/// Every failure is agreed upon by all ranks before the next collective step.
 class Hdf5File {
 public:
   Hdf5File() = default;
@@ -58,6 +58,7 @@ private:
   std::string path_, temporary_;
   hid_t file_ = -1;
   bool writing_ = false;
+  unsigned long long reserved_ = 0;
 };
 
 /// A series of snapshots: FOLDER/NAME_000000.h5, …, and FOLDER/NAME.xdmf, which ParaView opens as an animation.

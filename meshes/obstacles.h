@@ -13,7 +13,7 @@ struct Shape {
   Kind kind = Kind::kSphere;
   Real3 centre{}; ///< sphere, cylinder
   double radius = 0;
-  int axis = 2; ///< direction of an (infinite) cylinder
+  int axis = 2;           ///< direction of an (infinite) cylinder
   Real3 lower{}, upper{}; ///< box; may be infinite along an axis
   double Distance(const Real3 &x) const;
   /// Smallest t in [0,1] at which x + t·step·e_axis lies in the shape; 1 if none does. Closed form.
@@ -38,8 +38,8 @@ struct Obstacles {
 
 /// Parses "sphere:x,y,z,r; cylinder:x,y,r[,axis]; box:x0,y0,z0,x1,y1,z1". The two coordinates of a cylinder are those
 /// of the axes it is not along, in alphabetical order (axis x: y,z; axis y: x,z). 2D grids take "cylinder:x,y,r",
-/// "sphere:x,y,r" (a disk, the same thing) and "box:x0,y0,x1,y1" as well. An empty text leaves no obstacles. Errors name
-/// the offending part and the accepted forms (PETSC_ERR_USER_INPUT). Collective.
+/// "sphere:x,y,r" (a disk, the same thing) and "box:x0,y0,x1,y1" as well. An empty text leaves no obstacles. Errors
+/// name the offending part and the accepted forms (PETSC_ERR_USER_INPUT). Collective.
 PetscErrorCode ParseObstacles(MPI_Comm comm, int dim, const std::string &text, Obstacles *obstacles);
 
 /// Fluid fractions left by obstacles, valid in all ghosts too: beyond a boundary the shapes are evaluated as they are
@@ -54,8 +54,8 @@ struct CutCells {
 };
 
 /// Computes apertures and volume fractions; exact for planar surfaces (faces are clipped by the linearly interpolated
-/// distance of their corners, cells by the plane through theirs, in sub-cells where the surface is curved, has edges, or
-/// a shape is smaller than a cell). In 2D faces are segments in the plane of the cell centres. Without obstacles
+/// distance of their corners, cells by the plane through theirs, in sub-cells where the surface is curved, has edges,
+/// or a shape is smaller than a cell). In 2D faces are segments in the plane of the cell centres. Without obstacles
 /// everything is 1. The same bits on any number of ranks. `sliver` is the threshold of the sliver rule; 0 turns it off
 /// (for convergence studies). Collective.
 ///

@@ -110,7 +110,8 @@ std::string SnapshotSeries::Describe(double time, int number, const std::vector<
   if (spacing_only) {
     auto origin = [&](int a) { return Number(grid.Spec().lower[a]); };
     auto spacing = [&](int a) { return Number(grid.Width(a, 0)); };
-    const std::string item = "          <DataItem Dimensions=\"3\" NumberType=\"Float\" Precision=\"8\" Format=\"XML\">";
+    const std::string item =
+        "          <DataItem Dimensions=\"3\" NumberType=\"Float\" Precision=\"8\" Format=\"XML\">";
     text << "        <Geometry GeometryType=\"ORIGIN_DXDYDZ\">\n"
          << item << Reversed(dim, origin) << "</DataItem>\n"
          << item << Reversed(dim, spacing) << "</DataItem>\n";
@@ -121,8 +122,8 @@ std::string SnapshotSeries::Describe(double time, int number, const std::vector<
   }
   text << "        </Geometry>\n";
   for (const Item &item : items)
-    text << "        <Attribute Name=\"" << item.name << "\" AttributeType=\"" << (item.IsVector() ? "Vector" : "Scalar")
-         << "\" Center=\"Cell\">\n          "
+    text << "        <Attribute Name=\"" << item.name << "\" AttributeType=\""
+         << (item.IsVector() ? "Vector" : "Scalar") << "\" Center=\"Cell\">\n          "
          << data(item.name, Reversed(dim, cells) + (item.IsVector() ? " 3" : ""), precision)
          << "        </Attribute>\n";
   text << kEntryEnd;

@@ -19,7 +19,8 @@ PetscErrorCode TryParse(int dim, const std::string &text) {
   return ParseObstacles(PETSC_COMM_WORLD, dim, text, &result);
 }
 
-std::shared_ptr<const Grid> Make(MPI_Comm comm, const Int3 &cells, std::array<bool, 3> periodic = {false, false, false}) {
+std::shared_ptr<const Grid> Make(MPI_Comm comm, const Int3 &cells,
+                                 std::array<bool, 3> periodic = {false, false, false}) {
   GridSpec spec;
   spec.cells = cells;
   spec.periodic = periodic;
@@ -173,7 +174,7 @@ TEST(Obstacles, AxisCutHandlesSpecialPositions) {
   EXPECT_DOUBLE_EQ(plate.AxisCut({0.61, 0.5, 0.5}, 0, -0.2), 0.5);
   EXPECT_EQ(plate.AxisCut({0.4, 0.5, 0.5}, 0, -0.2), 1);
   EXPECT_DOUBLE_EQ(plate.AxisCut({0.4, 0.5, 0.5}, 0, 0.1), 1); // reached just at the end
-  EXPECT_EQ(plate.AxisCut({0.505, 0.5, 0.5}, 0, 0.1), 0); // starts inside
+  EXPECT_EQ(plate.AxisCut({0.505, 0.5, 0.5}, 0, 0.1), 0);      // starts inside
   EXPECT_EQ(plate.AxisCut({0.505, 2, 0.5}, 0, 0.1), 1);
   EXPECT_EQ(Obstacles().AxisCut({0, 0, 0}, 0, 1), 1);
   const auto tube = Parse(3, "cylinder:0,0,1");
@@ -295,10 +296,12 @@ TEST(CutCells, AlignedBoxesLeaveWholeCellsOnly) {
           Int3 below = cell;
           --below[a];
           const double expected = is_solid(cell) || (below[a] >= 0 && is_solid(below)) ? 0 : 1;
-          EXPECT_EQ(cut.aperture[a][at], expected) << "seed " << seed << " axis " << a << ": " << i << " " << j << " " << k;
+          EXPECT_EQ(cut.aperture[a][at], expected)
+              << "seed " << seed << " axis " << a << ": " << i << " " << j << " " << k;
           open = open || cut.aperture[a][at] > 0 || cut.aperture[a][at + l.stride[a]] > 0;
         }
-        EXPECT_EQ(cut.volume[at], is_solid(cell) || !open ? 0 : 1) << "seed " << seed << ": " << i << " " << j << " " << k;
+        EXPECT_EQ(cut.volume[at], is_solid(cell) || !open ? 0 : 1)
+            << "seed " << seed << ": " << i << " " << j << " " << k;
       });
     }
 }
@@ -357,7 +360,8 @@ TEST(CutCells, AreTheSameBitsOnAnyRankCountGhostsIncluded) {
       ForEachPlace(grid->Cells(), [&](std::ptrdiff_t at, const Int3 &c) {
         const auto other = whole->Cells().At(c[0], c[1], c[2]);
         for (int a = 0; a < grid->Dim(); ++a)
-          EXPECT_EQ(cut.aperture[a][at], reference.aperture[a][other]) << a << ": " << c[0] << " " << c[1] << " " << c[2];
+          EXPECT_EQ(cut.aperture[a][at], reference.aperture[a][other])
+              << a << ": " << c[0] << " " << c[1] << " " << c[2];
         EXPECT_EQ(cut.volume[at], reference.volume[other]) << c[0] << " " << c[1] << " " << c[2];
       });
     }
