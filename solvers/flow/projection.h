@@ -47,6 +47,7 @@ public:
   void SetTightening(double value) { tightening_ = value; }
 
 private:
+  bool StructuredMultigridFits() const;
   PetscErrorCode ConfigureSolver();
   /// Volume-integrated divergence of A u into `out` (a vector of the pressure DM), over `step`.
   PetscErrorCode Divergence(const FaceFields &u, double scale, Vec out) const;
@@ -61,7 +62,7 @@ private:
   Mat matrix_ = nullptr, preconditioner_matrix_ = nullptr;
   KSP ksp_ = nullptr;
   Vec rhs_ = nullptr, solution_ = nullptr;
-  bool cut_ = false;
+  bool cut_ = false, structured_ = false;
   double reference_velocity_ = 1, tolerance_ = 1e-6, tightening_ = 1, scaled_divergence_ = 0, cell_volume_ = 0,
          width_ = 0, outflow_area_ = 0;
   PetscInt64 fluid_cells_ = 0;
