@@ -189,6 +189,8 @@ PetscErrorCode Grid::Distribute() {
   if (Dim() == 2) PetscCall(DMDASetRefinementFactor(dm_, 2, 2, 1));
   PetscCall(DMDASetInterpolationType(dm_, DMDA_Q0)); // cell-centred unknowns
   PetscCall(DMSetUp(dm_));
+  // Only here does PETSc take a DMDA's coarsening factors over from its refinement factors; in 2D, z has one cell to keep.
+  PetscCall(DMSetFromOptions(dm_));
 
   PetscInt start[3], count[3];
   PetscCall(DMDAGetCorners(dm_, &start[0], &start[1], &start[2], &count[0], &count[1], &count[2]));

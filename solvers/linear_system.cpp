@@ -215,9 +215,6 @@ PetscErrorCode CreateSolver(const LinearSystem &system, KSP *ksp) {
   PetscCall(KSPSetOperators(*ksp, system.A, system.P));
   if (system.problem.grid) {
     const DM dm = system.problem.grid->PressureDM();
-    // PETSc takes a DMDA's coarsening factors over from its refinement factors only here; in 2D, z has one cell to
-    // keep.
-    PetscCall(DMSetFromOptions(dm));
     PetscCall(KSPSetDM(*ksp, dm));
     PetscCall(KSPSetDMActive(*ksp, PETSC_FALSE)); // the matrix is there already
   }

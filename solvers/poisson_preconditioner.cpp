@@ -16,8 +16,8 @@ PetscErrorCode SetPoissonPreconditioner(PC pc) {
     PetscCall(PetscOptionsHasName(nullptr, nullptr, (start + key).c_str(), &chosen));
     if (chosen) PetscFunctionReturn(0);
   }
-  // Of some thirty configurations of BoomerAMG, GAMG, ML, PCMG, PFMG, SMG and ICC the fastest that solves all named
-  // problems. One level of aggressive coarsening halves the hierarchy; Chebyshev is a symmetric smoother, cheaper here
+  // The fastest of some thirty configurations of BoomerAMG, GAMG, ML, PCMG, PFMG, SMG and ICC on the obstacle problem,
+  // and it solves all named problems. One level of aggressive coarsening halves the hierarchy; Chebyshev is a symmetric smoother, cheaper here
   // than hybrid SSOR.
   const char *const defaults[][2] = {{"coarsen_type", "HMIS"},
                                      {"interp_type", "ext+i"},

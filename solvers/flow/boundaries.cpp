@@ -71,22 +71,27 @@ double BoundaryConditions::Value(int d, int side, int axis, const Real3 &x, doub
   return value;
 }
 
-/// Calls body(c) for every index triple of the boundary layer of a side, with c[axis] = 0 and all ghosts of the other
-/// axes included, so that edges and corners are filled as the axes are taken one after the other.
-template <class Body> void BoundaryConditions::ForGhosts(int axis, int side, Body &&body) const {
+/// Calls body(q, c) for every cell of the layer inside a side, all ghosts of the other axes included, so that edges and
+/// corners are filled as the axes are taken one after the other. q is the offset of the cell, c its indices.
+template <class Body> void BoundaryConditions::ForSide(int axis, int side, Body &&body) const {
   if (axis >= grid_->Dim() || !grid_->AtBoundary(axis, side)) return;
   const Layout &l = grid_->Cells();
-  Int3 first, last;
-  for (int d = 0; d < 3; ++d) {
-    first[d] = l.lo[d] - l.ghosts[d];
-    last[d] = l.hi[d] + l.ghosts[d];
-  }
-  first[axis] = 0;
-  last[axis] = 1;
+  const int inner = axis == 0 ? 1 : 0, outer = axis == 2 ? 1 : 2;
   Int3 c;
-  for (c[2] = first[2]; c[2] < last[2]; ++c[2])
-    for (c[1] = first[1]; c[1] < last[1]; ++c[1])
-      for (c[0] = first[0]; c[0] < last[0]; ++c[0]) body(c);
+  c[axis] = side == 0 ? 0 : l.n[axis] - 1;
+  for (c[outer] = l.lo[outer] - l.ghosts[outer]; c[outer] < l.hi[outer] + l.ghosts[outer]; ++c[outer]) {
+    c[inner] = l.lo[inner] - l.ghosts[inner];
+    std::ptrdiff_t q = l.At(c[0], c[1], c[2]);
+    for (; c[inner] < l.hi[inner] + l.ghosts[inner]; ++c[inner], q += l.stride[inner]) body(q, c);
+  }
+}
+
+/// Location of component `a` of cell c on the plane of a side.
+static Real3 PointOnSide(const Grid &grid, int axis, int side, int a, const Int3 &c) {
+  Real3 x{grid.Centre(0, c[0]), grid.Centre(1, c[1]), grid.Centre(2, c[2])};
+  x[a] = grid.Face(a, c[a]);
+  x[axis] = grid.Face(axis, side == 0 ? 0 : grid.Cells().n[axis]);
+  return x;
 }
 
 void BoundaryConditions::FillNormalFaces(FaceFields &u, double t) const {
@@ -94,64 +99,78 @@ void BoundaryConditions::FillNormalFaces(FaceFields &u, double t) const {
   for (int d = 0; d < grid_->Dim(); ++d)
     for (int side = 0; side < 2; ++side) {
       if (!NormalGiven(d, side)) continue;
-      const PetscInt b = side == 0 ? 0 : l.n[d];
-      ForGhosts(d, side, [&](Int3 c) {
-        Real3 x{grid_->Centre(0, c[0]), grid_->Centre(1, c[1]), grid_->Centre(2, c[2])};
-        x[d] = grid_->Face(d, b);
-        c[d] = b;
-        u[d][l.At(c[0], c[1], c[2])] = Value(d, side, d, x, t);
-      });
+      double *face = u[d].data() + (side == 0 ? 0 : l.stride[d]);
+      if (boundaries_[d][side].kind == Kind::kInflow)
+        ForSide(d, side, [&](std::ptrdiff_t q, const Int3 &c) {
+          Real3 x = PointOnSide(*grid_, d, side, d, c);
+          face[q] = Value(d, side, d, x, t);
+        });
+      else ForSide(d, side, [&](std::ptrdiff_t q, const Int3 &) { face[q] = 0; });
     }
 }
 
 void BoundaryConditions::FillVelocity(FaceFields &u, double t) const {
   PetscLogEventBegin(Log().boundary, 0, 0, 0, 0);
-  const Layout &l = grid_->Cells();
   FillNormalFaces(u, t);
   for (int d = 0; d < grid_->Dim(); ++d)
     for (int side = 0; side < 2; ++side) {
-      const Kind kind = boundaries_[d][side].kind;
-      const PetscInt b = side == 0 ? 0 : l.n[d];      // boundary face
-      const PetscInt in = side == 0 ? 0 : l.n[d] - 1; // first cell inside
-      const std::ptrdiff_t inward = side == 0 ? l.stride[d] : -l.stride[d];
-      const double outward = side == 0 ? -1 : 1;
-      for (int a = 0; a < grid_->Dim(); ++a) {
-        ForGhosts(d, side, [&](Int3 c) {
-          if (a == d) {
-            c[d] = b;
-            double *p = &u[a][l.At(c[0], c[1], c[2])];
-            // Beyond the boundary face: odd about it, or no gradient at outflow.
-            for (int m = 1; m <= (side == 0 ? 2 : 1); ++m)
-              p[-m * inward] = kind == Kind::kOutflow ? (outward * p[0] >= 0 ? p[0] : 0) : 2 * p[0] - p[m * inward];
-            return;
-          }
-          c[d] = in;
-          double *p = &u[a][l.At(c[0], c[1], c[2])];
-          if (kind == Kind::kOutflow) {
-            // Normal velocity of the outflow face, averaged to where this component lives.
-            Int3 f = c;
-            f[d] = b;
-            const std::ptrdiff_t q = l.At(f[0], f[1], f[2]);
-            const bool edge = c[a] == l.lo[a] - l.ghosts[a];
-            const double normal = outward * 0.5 * (u[d][q] + u[d][edge ? q : q - l.stride[a]]);
-            p[-inward] = p[-2 * inward] = normal >= 0 ? p[0] : 0;
-            return;
-          }
-          double value = 0;
-          if (kind != Kind::kSlip) {
-            Real3 x{grid_->Centre(0, c[0]), grid_->Centre(1, c[1]), grid_->Centre(2, c[2])};
-            x[a] = grid_->Face(a, c[a]);
-            x[d] = grid_->Face(d, b);
-            value = Value(d, side, a, x, t);
-          }
-          for (int m = 1; m <= 2; ++m) {
-            const double mirrored = p[(m - 1) * inward];
-            p[-m * inward] = kind == Kind::kSlip ? mirrored : 2 * value - mirrored;
-          }
-        });
-      }
+      if (!grid_->AtBoundary(d, side)) continue;
+      FillNormalGhosts(d, side, u[d].data());
+      for (int a = 0; a < grid_->Dim(); ++a)
+        if (a != d) FillTangentialGhosts(d, side, a, u, t);
     }
   PetscLogEventEnd(Log().boundary, 0, 0, 0, 0);
+}
+
+/// Beyond the boundary face: odd about it, or no gradient at outflow.
+void BoundaryConditions::FillNormalGhosts(int d, int side, double *u) const {
+  const Layout &l = grid_->Cells();
+  const std::ptrdiff_t inward = side == 0 ? l.stride[d] : -l.stride[d];
+  const double outward = side == 0 ? -1 : 1;
+  double *face = u + (side == 0 ? 0 : l.stride[d]);
+  const int layers = side == 0 ? 2 : 1; // the upper boundary face already takes one ghost layer
+  if (boundaries_[d][side].kind == Kind::kOutflow)
+    ForSide(d, side, [&](std::ptrdiff_t q, const Int3 &) {
+      double *p = face + q;
+      for (int m = 1; m <= layers; ++m) p[-m * inward] = outward * p[0] >= 0 ? p[0] : 0;
+    });
+  else
+    ForSide(d, side, [&](std::ptrdiff_t q, const Int3 &) {
+      double *p = face + q;
+      for (int m = 1; m <= layers; ++m) p[-m * inward] = 2 * p[0] - p[m * inward];
+    });
+}
+
+void BoundaryConditions::FillTangentialGhosts(int d, int side, int a, FaceFields &u, double t) const {
+  const Layout &l = grid_->Cells();
+  const Boundary &b = boundaries_[d][side];
+  const std::ptrdiff_t inward = side == 0 ? l.stride[d] : -l.stride[d];
+  double *field = u[a].data();
+  if (b.kind == Kind::kOutflow) {
+    const double outward = side == 0 ? -1 : 1;
+    const double *normal = u[d].data() + (side == 0 ? 0 : l.stride[d]);
+    ForSide(d, side, [&](std::ptrdiff_t q, const Int3 &c) {
+      // Normal velocity of the outflow face, averaged to where this component lives.
+      const bool edge = c[a] == l.lo[a] - l.ghosts[a];
+      const double mean = outward * 0.5 * (normal[q] + normal[edge ? q : q - l.stride[a]]);
+      double *p = field + q;
+      p[-inward] = p[-2 * inward] = mean >= 0 ? p[0] : 0;
+    });
+  } else if (b.kind == Kind::kSlip) {
+    ForSide(d, side, [&](std::ptrdiff_t q, const Int3 &) {
+      double *p = field + q;
+      p[-inward] = p[0], p[-2 * inward] = p[inward];
+    });
+  } else {
+    // Walls move as a whole; only inflow needs its profile evaluated.
+    const bool profile = b.kind == Kind::kInflow && b.velocity[a] != 0;
+    double value = b.kind == Kind::kNoSlip ? b.velocity[a] : 0;
+    ForSide(d, side, [&](std::ptrdiff_t q, const Int3 &c) {
+      if (profile) value = Value(d, side, a, PointOnSide(*grid_, d, side, a, c), t);
+      double *p = field + q;
+      p[-inward] = 2 * value - p[0], p[-2 * inward] = 2 * value - p[inward];
+    });
+  }
 }
 
 void BoundaryConditions::FillPressure(Field &p) const {
@@ -160,9 +179,8 @@ void BoundaryConditions::FillPressure(Field &p) const {
     for (int side = 0; side < 2; ++side) {
       const double sign = boundaries_[d][side].kind == Kind::kOutflow ? -1 : 1;
       const std::ptrdiff_t inward = side == 0 ? l.stride[d] : -l.stride[d];
-      ForGhosts(d, side, [&](Int3 c) {
-        c[d] = side == 0 ? 0 : l.n[d] - 1;
-        double *q = &p[l.At(c[0], c[1], c[2])];
+      ForSide(d, side, [&](std::ptrdiff_t at, const Int3 &) {
+        double *q = p.data() + at;
         q[-inward] = sign * q[0];
         q[-2 * inward] = sign * q[inward];
       });
@@ -177,10 +195,8 @@ void BoundaryConditions::FillScalar(Field &s, const ScalarConfig &config, const 
       const std::ptrdiff_t inward = side == 0 ? l.stride[d] : -l.stride[d];
       double value = config.boundary_value[d][side];
       if (std::isnan(value) && kind == Kind::kInflow) value = 0;
-      ForGhosts(d, side, [&](Int3 c) {
-        c[d] = side == 0 ? 0 : l.n[d] - 1;
-        const std::ptrdiff_t at = l.At(c[0], c[1], c[2]);
-        double *q = &s[at];
+      ForSide(d, side, [&](std::ptrdiff_t at, const Int3 &) {
+        double *q = s.data() + at;
         if (kind == Kind::kOutflow) {
           // Backflow brings what the surroundings hold: the given value, or nothing.
           const double normal = side == 0 ? -u[d][at] : u[d][at + l.stride[d]];

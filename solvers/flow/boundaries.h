@@ -39,7 +39,9 @@ public:
   void FillScalar(Field &c, const ScalarConfig &config, const FaceFields &u) const;
 
 private:
-  template <class Body> void ForGhosts(int axis, int side, Body &&body) const;
+  template <class Body> void ForSide(int axis, int side, Body &&body) const;
+  void FillNormalGhosts(int d, int side, double *u) const;
+  void FillTangentialGhosts(int d, int side, int a, FaceFields &u, double t) const;
   std::shared_ptr<const Grid> grid_;
   Boundaries boundaries_{};
 };

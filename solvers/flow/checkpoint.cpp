@@ -25,6 +25,7 @@ PetscErrorCode Simulation::WriteCheckpoint() {
   PetscCall(file.WriteAttribute("step", double(flow_.StepNumber())));
   PetscCall(file.WriteAttribute("dt", natural_dt_));
   PetscCall(file.WriteAttribute("tightening", flow_.GetProjection().Tightening()));
+  PetscCall(file.WriteAttribute("structured", double(flow_.GetProjection().Structured())));
   PetscCall(file.WriteAttribute("averaged", averaged_));
   PetscCall(file.WriteAttribute("steady_time", steady_time_));
   for (int a = 0; a < grid.Dim(); ++a) PetscCall(file.WriteField(kVelocityNames[a], kFaces[a], flow_.Velocity()[a]));
@@ -52,7 +53,7 @@ PetscErrorCode Simulation::ReadCheckpoint() {
   Hdf5File file;
   PetscCall(file.Open(grid, options_.restart));
   std::string format, name;
-  double version, time, step, tightening;
+  double version, time, step, tightening, structured;
   PetscCall(file.ReadAttribute("format", &format));
   PetscCheck(format == kFormat, comm_, PETSC_ERR_USER_INPUT, "%s is no flow checkpoint (format \"%s\")", path,
              format.c_str());
@@ -71,6 +72,7 @@ PetscErrorCode Simulation::ReadCheckpoint() {
   PetscCall(file.ReadAttribute("step", &step));
   PetscCall(file.ReadAttribute("dt", &natural_dt_));
   PetscCall(file.ReadAttribute("tightening", &tightening));
+  PetscCall(file.ReadAttribute("structured", &structured));
   PetscCall(file.ReadAttribute("averaged", &averaged_));
   PetscCall(file.ReadAttribute("steady_time", &steady_time_));
   for (int a = 0; a < grid.Dim(); ++a) PetscCall(file.ReadField(kVelocityNames[a], kFaces[a], &flow_.Velocity()[a]));
@@ -91,6 +93,7 @@ PetscErrorCode Simulation::ReadCheckpoint() {
   PetscCall(file.Close());
   flow_.SetTime(time, PetscInt(step));
   flow_.GetProjection().SetTightening(tightening);
+  if (structured == 0 && flow_.GetProjection().Structured()) PetscCall(flow_.GetProjection().UseAlgebraicMultigrid());
   PetscCall(flow_.Refresh());
   PetscFunctionReturn(0);
 }

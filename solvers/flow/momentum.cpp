@@ -20,91 +20,97 @@ void Momentum::SetUp(std::shared_ptr<const Grid> grid, const BoundaryConditions 
   }
 }
 
-/// Walks the unknown faces of component `a` row by row; `store(q, tendency, inverse_distance)` receives each face
-/// offset q and the reciprocal distance of the two pressure cells that face q separates.
+/// One row of unknown faces of component `a`: out = store(q, tendency, inverse_distance) for each face offset q, where
+/// inverse_distance is the reciprocal distance of the two pressure cells that the face separates.
 template <int dim, int a, Momentum::Flux flux, class Store>
-void Momentum::Sweep(double nu, const FaceFields &u, double *out, const Store &store) const {
+void Momentum::Row(PetscInt j, PetscInt k, double nu, const FaceFields &u, double *out, const Store &store) const {
   constexpr PetscInt g = Grid::kGhosts;
   const Layout &l = grid_->Cells();
-  const std::ptrdiff_t s1 = l.stride[1], s2 = l.stride[2];
+  const std::ptrdiff_t s1 = l.stride[1], s2 = l.stride[2], row = l.At(0, j, k);
   const double *const field[3] = {u[0].data(), u[1].data(), dim == 3 ? u[2].data() : nullptr};
   const double *const x_inv_width = grid_->InverseWidth(0), *const x_inv_distance = grid_->InverseDistance(0);
   const double *const x_lower = share_lower_[0].data() + g, *const x_upper = share_upper_[0].data() + g;
-  Int3 first, last;
-  for (int d = 0; d < 3; ++d) {
-    first[d] = d < dim ? boundaries_->FirstFace(a, d) : l.lo[d];
-    last[d] = d < dim ? boundaries_->LastFace(a, d) : l.hi[d];
+  const Int3 at{0, j, k};
+  // Metric factors that do not change along the row.
+  double scale[3] = {}, above[3] = {}, below[3] = {};
+  for (int d = 1; d < dim; ++d) {
+    const double *w = grid_->InverseWidth(d), *t = grid_->InverseDistance(d);
+    scale[d] = d == a ? t[at[d]] : w[at[d]];
+    above[d] = nu * (d == a ? w[at[d]] : t[at[d] + 1]);
+    below[d] = nu * (d == a ? w[at[d] - 1] : t[at[d]]);
   }
-  for (PetscInt k = first[2]; k < last[2]; ++k)
-    for (PetscInt j = first[1]; j < last[1]; ++j) {
-      const std::ptrdiff_t row = l.At(0, j, k);
-      const Int3 at{0, j, k};
-      // Metric factors that do not change along the row.
-      double scale[3] = {}, above[3] = {}, below[3] = {};
-      for (int d = 1; d < dim; ++d) {
-        const double *w = grid_->InverseWidth(d), *t = grid_->InverseDistance(d);
-        scale[d] = d == a ? t[at[d]] : w[at[d]];
-        above[d] = nu * (d == a ? w[at[d]] : t[at[d] + 1]);
-        below[d] = nu * (d == a ? w[at[d] - 1] : t[at[d]]);
-      }
-      const double row_lower = a == 0 ? 0 : share_lower_[a][at[a] + g],
-                   row_upper = a == 0 ? 0 : share_upper_[a][at[a] + g];
-      const auto along = [&](auto axis, const PetscInt i, const std::ptrdiff_t q) -> double {
-        constexpr int d = decltype(axis)::value;
-        const std::ptrdiff_t s = d == 0 ? 1 : d == 1 ? s1 : s2, sa = a == 0 ? 1 : a == 1 ? s1 : s2;
-        const double *ua = field[a], *ud = field[d];
-        const double c = ua[q], hi = ua[q + s], lo = ua[q - s];
-        double flux_hi, flux_lo;
-        if constexpr (d == a) {
-          flux_hi = 0.5 * (c + hi);
-          flux_lo = 0.5 * (lo + c);
-        } else {
-          const double wl = a == 0 ? x_lower[i] : row_lower, wu = a == 0 ? x_upper[i] : row_upper;
-          flux_hi = wl * ud[q + s - sa] + wu * ud[q + s];
-          flux_lo = wl * ud[q - sa] + wu * ud[q];
-        }
-        double f, up, down;
-        if constexpr (d == 0) {
-          f = d == a ? x_inv_distance[i] : x_inv_width[i];
-          up = nu * (d == a ? x_inv_width[i] : x_inv_distance[i + 1]);
-          down = nu * (d == a ? x_inv_width[i - 1] : x_inv_distance[i]);
-        } else {
-          f = scale[d], up = above[d], down = below[d];
-        }
-        if constexpr (flux == Flux::kNone) {
-          return f * ((hi - c) * up - (c - lo) * down);
-        } else if constexpr (flux == Flux::kUpwind) {
-          const double slope = LimitedSlope(c - lo, hi - c);
-          const double slope_hi = LimitedSlope(hi - c, ua[q + 2 * s] - hi);
-          const double slope_lo = LimitedSlope(lo - ua[q - 2 * s], c - lo);
-          const double face_hi = flux_hi > 0 ? 0.5 * slope : hi - c - 0.5 * slope_hi;
-          const double face_lo = flux_lo > 0 ? lo - c + 0.5 * slope_lo : -0.5 * slope;
-          return f * ((hi - c) * up - (c - lo) * down - (flux_hi * face_hi - flux_lo * face_lo));
-        } else {
-          return f * ((hi - c) * (up - 0.5 * flux_hi) - (c - lo) * (down + 0.5 * flux_lo));
-        }
-      };
-      const PetscInt begin = first[0], end = last[0];
-#pragma GCC ivdep
-      for (PetscInt i = begin; i < end; ++i) {
-        const std::ptrdiff_t q = row + i;
-        double t = along(std::integral_constant<int, 0>(), i, q) + along(std::integral_constant<int, 1>(), i, q);
-        if constexpr (dim == 3) t += along(std::integral_constant<int, 2>(), i, q);
-        out[q] = store(q, t, a == 0 ? x_inv_distance[i] : scale[a]);
-      }
+  const double row_lower = a == 0 ? 0 : share_lower_[a][at[a] + g];
+  const double row_upper = a == 0 ? 0 : share_upper_[a][at[a] + g];
+  const auto along = [&](auto axis, const PetscInt i, const std::ptrdiff_t q) -> double {
+    constexpr int d = decltype(axis)::value;
+    const std::ptrdiff_t s = d == 0 ? 1 : d == 1 ? s1 : s2, sa = a == 0 ? 1 : a == 1 ? s1 : s2;
+    const double *ua = field[a], *ud = field[d];
+    const double c = ua[q], hi = ua[q + s], lo = ua[q - s];
+    double flux_hi, flux_lo;
+    if constexpr (d == a) {
+      flux_hi = 0.5 * (c + hi);
+      flux_lo = 0.5 * (lo + c);
+    } else {
+      const double wl = a == 0 ? x_lower[i] : row_lower, wu = a == 0 ? x_upper[i] : row_upper;
+      flux_hi = wl * ud[q + s - sa] + wu * ud[q + s];
+      flux_lo = wl * ud[q - sa] + wu * ud[q];
     }
+    double f, up, down;
+    if constexpr (d == 0) {
+      f = d == a ? x_inv_distance[i] : x_inv_width[i];
+      up = nu * (d == a ? x_inv_width[i] : x_inv_distance[i + 1]);
+      down = nu * (d == a ? x_inv_width[i - 1] : x_inv_distance[i]);
+    } else {
+      f = scale[d], up = above[d], down = below[d];
+    }
+    if constexpr (flux == Flux::kNone) {
+      return f * ((hi - c) * up - (c - lo) * down);
+    } else if constexpr (flux == Flux::kUpwind) {
+      const double slope = LimitedSlope(c - lo, hi - c);
+      const double slope_hi = LimitedSlope(hi - c, ua[q + 2 * s] - hi);
+      const double slope_lo = LimitedSlope(lo - ua[q - 2 * s], c - lo);
+      const double face_hi = flux_hi > 0 ? 0.5 * slope : hi - c - 0.5 * slope_hi;
+      const double face_lo = flux_lo > 0 ? lo - c + 0.5 * slope_lo : -0.5 * slope;
+      return f * ((hi - c) * up - (c - lo) * down - (flux_hi * face_hi - flux_lo * face_lo));
+    } else {
+      return f * ((hi - c) * (up - 0.5 * flux_hi) - (c - lo) * (down + 0.5 * flux_lo));
+    }
+  };
+  const PetscInt begin = boundaries_->FirstFace(a, 0), end = boundaries_->LastFace(a, 0);
+#pragma GCC ivdep
+  for (PetscInt i = begin; i < end; ++i) {
+    const std::ptrdiff_t q = row + i;
+    double t = along(std::integral_constant<int, 0>(), i, q) + along(std::integral_constant<int, 1>(), i, q);
+    if constexpr (dim == 3) t += along(std::integral_constant<int, 2>(), i, q);
+    out[q] = store(q, t, a == 0 ? x_inv_distance[i] : scale[a]);
+  }
 }
 
-/// Calls visit(dim, component, flux) with compile-time constants for each component.
-template <class Visit> void Momentum::Dispatch(Flux flux, Visit &&visit) const {
-  const auto components = [&](auto dim, auto kind) {
-    visit(dim, std::integral_constant<int, 0>(), kind);
-    visit(dim, std::integral_constant<int, 1>(), kind);
-    if constexpr (decltype(dim)::value == 3) visit(dim, std::integral_constant<int, 2>(), kind);
+/// Calls visit(dim, component, flux, j, k), the first three as compile-time constants, for all rows of unknown faces.
+/// The components take turns row by row, so that the velocities they share come from the cache.
+template <class Visit> void Momentum::ForRows(Flux flux, Visit &&visit) const {
+  const Layout &l = grid_->Cells();
+  std::array<Int3, 3> first, last;
+  for (int a = 0; a < grid_->Dim(); ++a)
+    for (int d = 1; d < 3; ++d) {
+      first[a][d] = d < grid_->Dim() ? boundaries_->FirstFace(a, d) : l.lo[d];
+      last[a][d] = d < grid_->Dim() ? boundaries_->LastFace(a, d) : l.hi[d];
+    }
+  const auto rows = [&](auto dim, auto kind) {
+    for (PetscInt k = l.lo[2]; k <= l.hi[2]; ++k)
+      for (PetscInt j = l.lo[1]; j <= l.hi[1]; ++j) {
+        const auto component = [&](auto index) {
+          constexpr int a = decltype(index)::value;
+          if (j >= first[a][1] && j < last[a][1] && k >= first[a][2] && k < last[a][2]) visit(dim, index, kind, j, k);
+        };
+        component(std::integral_constant<int, 0>());
+        component(std::integral_constant<int, 1>());
+        if constexpr (decltype(dim)::value == 3) component(std::integral_constant<int, 2>());
+      }
   };
   const auto dimensions = [&](auto kind) {
-    if (grid_->Dim() == 2) components(std::integral_constant<int, 2>(), kind);
-    else components(std::integral_constant<int, 3>(), kind);
+    if (grid_->Dim() == 2) rows(std::integral_constant<int, 2>(), kind);
+    else rows(std::integral_constant<int, 3>(), kind);
   };
   switch (flux) {
   case Flux::kCentral:
@@ -126,15 +132,17 @@ PetscErrorCode Momentum::ExplicitStage(const Stage &stage, double dt, double nu,
                                        const FaceFields &buoyancy, FaceFields *out) const {
   PetscFunctionBeginUser;
   PetscCall(PetscLogEventBegin(Log().momentum, 0, 0, 0, 0));
-  Dispatch(flux_, [&](auto dim, auto component, auto flux) {
+  const double keep = stage.old, euler = stage.euler, step = dt * euler;
+  const double *const pressure = p.data();
+  ForRows(flux_, [&](auto dim, auto component, auto flux, PetscInt j, PetscInt k) {
     constexpr int a = decltype(component)::value;
     const std::ptrdiff_t s = grid_->Cells().stride[a];
-    const double *old = u_old[a].data(), *now = u[a].data(), *pressure = p.data();
-    const double keep = stage.old, euler = stage.euler, step = dt * euler, g = force[a];
+    const double *old = u_old[a].data(), *now = u[a].data();
+    const double g = force[a];
     const double *lift = buoyancy[a].empty() ? nullptr : buoyancy[a].data();
     const auto run = [&](auto with_lift, auto first) {
-      Sweep<decltype(dim)::value, a, decltype(flux)::value>(
-          nu, u, (*out)[a].data(), [=](std::ptrdiff_t q, double t, double inverse_distance) {
+      Row<decltype(dim)::value, a, decltype(flux)::value>(
+          j, k, nu, u, (*out)[a].data(), [=](std::ptrdiff_t q, double t, double inverse_distance) {
             double rate = t - (pressure[q] - pressure[q - s]) * inverse_distance + g;
             if constexpr (decltype(with_lift)::value) rate += lift[q];
             if constexpr (decltype(first)::value) return now[q] + step * rate;
@@ -154,29 +162,28 @@ PetscErrorCode Momentum::ExplicitStage(const Stage &stage, double dt, double nu,
   PetscFunctionReturn(0);
 }
 
-PetscErrorCode Momentum::Tendency(double nu, const FaceFields &u, FaceFields *out) const {
+PetscErrorCode Momentum::Raw(Flux flux, double nu, double flops, const FaceFields &u, FaceFields *out) const {
   PetscFunctionBeginUser;
   PetscCall(PetscLogEventBegin(Log().momentum, 0, 0, 0, 0));
-  Dispatch(flux_, [&](auto dim, auto component, auto flux) {
+  ForRows(flux, [&](auto dim, auto component, auto kind, PetscInt j, PetscInt k) {
     constexpr int a = decltype(component)::value;
-    Sweep<decltype(dim)::value, a, decltype(flux)::value>(nu, u, (*out)[a].data(),
-                                                          [](std::ptrdiff_t, double t, double) { return t; });
+    Row<decltype(dim)::value, a, decltype(kind)::value>(j, k, nu, u, (*out)[a].data(),
+                                                        [](std::ptrdiff_t, double t, double) { return t; });
   });
-  PetscCall(PetscLogFlops(FlopsPerCell() * grid_->Cells().OwnedCells()));
+  PetscCall(PetscLogFlops(flops * grid_->Cells().OwnedCells()));
   PetscCall(PetscLogEventEnd(Log().momentum, 0, 0, 0, 0));
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode Momentum::Tendency(double nu, const FaceFields &u, FaceFields *out) const {
+  PetscFunctionBeginUser;
+  PetscCall(Raw(flux_, nu, FlopsPerCell(), u, out));
   PetscFunctionReturn(0);
 }
 
 PetscErrorCode Momentum::Laplacian(double nu, const FaceFields &u, FaceFields *out) const {
   PetscFunctionBeginUser;
-  PetscCall(PetscLogEventBegin(Log().momentum, 0, 0, 0, 0));
-  Dispatch(Flux::kNone, [&](auto dim, auto component, auto flux) {
-    constexpr int a = decltype(component)::value;
-    Sweep<decltype(dim)::value, a, decltype(flux)::value>(nu, u, (*out)[a].data(),
-                                                          [](std::ptrdiff_t, double t, double) { return t; });
-  });
-  PetscCall(PetscLogFlops(7.0 * grid_->Dim() * grid_->Dim() * grid_->Cells().OwnedCells()));
-  PetscCall(PetscLogEventEnd(Log().momentum, 0, 0, 0, 0));
+  PetscCall(Raw(Flux::kNone, nu, 7.0 * grid_->Dim() * grid_->Dim(), u, out));
   PetscFunctionReturn(0);
 }
 

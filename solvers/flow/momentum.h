@@ -43,8 +43,9 @@ public:
 private:
   enum class Flux { kCentral, kUpwind, kNone };
   template <int dim, int a, Flux flux, class Store>
-  void Sweep(double nu, const FaceFields &u, double *out, const Store &store) const;
-  template <class Visit> void Dispatch(Flux flux, Visit &&visit) const;
+  void Row(PetscInt j, PetscInt k, double nu, const FaceFields &u, double *out, const Store &store) const;
+  template <class Visit> void ForRows(Flux flux, Visit &&visit) const;
+  PetscErrorCode Raw(Flux flux, double nu, double flops, const FaceFields &u, FaceFields *out) const;
   double FlopsPerCell() const;
 
   std::shared_ptr<const Grid> grid_;

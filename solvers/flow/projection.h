@@ -45,6 +45,9 @@ public:
   /// Solver state that a bit-for-bit restart needs.
   double Tightening() const { return tightening_; }
   void SetTightening(double value) { tightening_ = value; }
+  bool Structured() const { return structured_; }
+  /// Gives up PFMG for BoomerAMG, as happens by itself where PFMG needs many iterations. Collective.
+  PetscErrorCode UseAlgebraicMultigrid();
 
 private:
   bool StructuredMultigridFits() const;
@@ -62,7 +65,7 @@ private:
   Mat matrix_ = nullptr, preconditioner_matrix_ = nullptr;
   KSP ksp_ = nullptr;
   Vec rhs_ = nullptr, solution_ = nullptr;
-  bool cut_ = false, structured_ = false;
+  bool cut_ = false, structured_ = false, has_inflow_ = false;
   double reference_velocity_ = 1, tolerance_ = 1e-6, tightening_ = 1, scaled_divergence_ = 0, cell_volume_ = 0,
          width_ = 0, outflow_area_ = 0;
   PetscInt64 fluid_cells_ = 0;

@@ -14,6 +14,7 @@ PetscErrorCode FlowSolver::SetUp(MPI_Comm comm, const FlowConfig &config) {
   PetscCheck(config.velocity > 0 && config.length > 0, comm, PETSC_ERR_USER_INPUT,
              "Reference length %g and velocity %g must be positive", config.length, config.velocity);
   PetscCall(Grid::Create(comm, config.grid, &grid_));
+  config_.obstacles = config.obstacles.WithImages(*grid_);
   PetscCall(boundaries_.SetUp(grid_, config.boundaries));
   PetscCall(PrepareGeometry());
   momentum_.SetUp(grid_, &boundaries_, config.advection);
