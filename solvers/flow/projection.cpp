@@ -44,6 +44,7 @@ PetscErrorCode Projection::SetUp(std::shared_ptr<const Grid> grid, const Boundar
   if (structured_ || !pmat_type.empty()) {
     PetscCall(DMSetMatType(grid->PressureDM(), structured_ ? MATHYPRESTRUCT : pmat_type.c_str()));
     PetscCall(AssemblePoisson(*grid, coefficients_, &preconditioner_matrix_));
+    PetscCall(DMSetMatType(grid->PressureDM(), MATAIJ)); // what other matrices on this grid are made of
   }
   PetscCall(MatCreateVecs(matrix_, &solution_, &rhs_));
 
