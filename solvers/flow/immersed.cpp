@@ -152,7 +152,7 @@ double ImmersedBoundary::Diffuse(int a, const Face &face, const FaceFields &u) c
 
 PetscErrorCode ImmersedBoundary::ExplicitStage(int stage, double dt, double nu, const FaceFields &u,
                                                const FaceFields &u_old, const Field &p, const Real3 &force,
-                                               const FaceFields &buoyancy, FaceFields *out) {
+                                               const FaceFields &buoyancy, FaceFields *out, bool implicit_diagonal) {
   PetscFunctionBeginUser;
   if (empty_) PetscFunctionReturn(0);
   PetscCall(PetscLogEventBegin(Log().obstacle, 0, 0, 0, 0));
@@ -168,7 +168,9 @@ PetscErrorCode ImmersedBoundary::ExplicitStage(int stage, double dt, double nu, 
       const double gradient = (p[q] - p[q - l.stride[a]]) * spacing;
       double rate = advection - gradient + force[a] + nu * Diffuse(a, face, u);
       if (!buoyancy[a].empty()) rate += buoyancy[a][q];
-      const double euler = (u[a][q] + dt * rate) / (1 + dt * nu * face.diagonal);
+      const double friction = dt * nu * face.diagonal;
+      const double euler =
+          implicit_diagonal ? (u[a][q] + dt * rate) / (1 + friction) : u[a][q] * (1 - friction) + dt * rate;
       const double value = weights.old * u_old[a][q] + weights.euler * euler;
       // The regular update in conservative form is what the fluid would do without the obstacle.
       defect += value - ((*out)[a][q] + weights.euler * dt * imbalance);

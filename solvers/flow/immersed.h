@@ -28,8 +28,10 @@ public:
   std::size_t IrregularFaces() const { return irregular_[0].size() + irregular_[1].size() + irregular_[2].size(); }
 
   /// Replaces the regular update of ExplicitStage() on irregular faces and zeroes closed ones; books the force.
+  /// `implicit_diagonal` false takes all of viscosity explicitly: unstable as a step, exact as a rate of change.
   PetscErrorCode ExplicitStage(int stage, double dt, double nu, const FaceFields &u, const FaceFields &u_old,
-                               const Field &p, const Real3 &force, const FaceFields &buoyancy, FaceFields *out);
+                               const Field &p, const Real3 &force, const FaceFields &buoyancy, FaceFields *out,
+                               bool implicit_diagonal = true);
   /// Zeroes closed faces after the correction u -= step ∇φ, booking its share of the force.
   PetscErrorCode CloseFaces(int stage, double step, const Field &phi, FaceFields *u);
   /// Zeroes closed faces without book-keeping.

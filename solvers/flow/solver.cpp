@@ -120,6 +120,24 @@ PetscErrorCode FlowSolver::Initialise() {
   for (ScalarState &s : scalars_) s.transport.Initialise(&s.now);
   std::fill(pressure_.begin(), pressure_.end(), 0);
   PetscCall(Refresh());
+  PetscCall(InitialisePressure());
+  PetscFunctionReturn(0);
+}
+
+/// The pressure at the initial state: what keeps its rate of change divergence-free. The step that evaluates it is
+/// thrown away.
+PetscErrorCode FlowSolver::InitialisePressure() {
+  PetscFunctionBeginUser;
+  double dt;
+  PetscCall(StableStep(&dt));
+  if (config_.fixed_dt > 0) dt = config_.fixed_dt;
+  Lift();
+  PetscCall(momentum_.ExplicitStage(kStages[0], dt, config_.viscosity, velocity_, velocity_, pressure_,
+                                    config_.body_force, buoyancy_, &next_));
+  PetscCall(immersed_.ExplicitStage(0, dt, config_.viscosity, velocity_, velocity_, pressure_, config_.body_force,
+                                    buoyancy_, &next_, false));
+  PetscCall(Finish(0, dt, time_ + dt, &next_));
+  TakePressure(0);
   PetscFunctionReturn(0);
 }
 

@@ -65,6 +65,7 @@ private:
   };
   PetscErrorCode PrepareGeometry();
   PetscErrorCode CheckInflowIsOpen() const;
+  PetscErrorCode InitialisePressure();
   PetscErrorCode AdvanceScalars(int stage, double dt, const FaceFields &u);
   PetscErrorCode CommitScalars();
   void Lift();
