@@ -129,7 +129,7 @@ def draw_history(axes, columns, groups):
     for name, colour in zip(group, ("#1f4e79", "#c0392b")):
         axes.plot(time, columns[name], color=colour, lw=1.3, label=NAMES.get(name, name))
     # A start from rest gives forces that would flatten all the rest.
-    late = np.concatenate([columns[n][len(time) // 10:] for n in group])
+    late = np.concatenate([columns[n][len(time) // 10 if "cd" in group else 0:] for n in group])
     low, high = np.nanmin(late), np.nanmax(late)
     margin = 0.08 * (high - low) + 1e-12 + 1e-3 * max(abs(low), abs(high))
     axes.set(xlim=(time[0], time[-1]), ylim=(low - margin, high + margin), xlabel="time")
@@ -149,8 +149,10 @@ def draw_plane(figure, axes, snapshot, name, values, solid, a, b, colours="virid
     limits = {"vmin": -top if signed else (shown.min() if shown.size else 0), "vmax": top or 1}
     filled = values.copy()
     filled[solid > 0.5] = 0 if signed else limits["vmin"]
+    # Thin smoke is what one looks for, so the low end of its scale is stretched.
+    norm = matplotlib.colors.PowerNorm(0.5 if colours == "magma" else 1, **limits)
     image = axes.pcolormesh(x, y, filled, shading="gouraud", cmap="RdBu_r" if signed else colours, rasterized=True,
-                            **limits)
+                            norm=matplotlib.colors.Normalize(**limits) if signed else norm)
     if solid.any():
         axes.contourf(x, y, solid, levels=[0.5, 1.5], colors=[SOLID])
     axes.set(aspect="equal", xlim=snapshot.faces[a][[0, -1]], ylim=snapshot.faces[b][[0, -1]], xlabel=AXES[a],

@@ -41,9 +41,10 @@ run quickstart_smoke
 printf '\nDone in %s s (%s).\n' "$(($(date +%s) - started))" "${seconds%; }"
 for name in quickstart_cylinder quickstart_smoke; do
   printf '\n%s\n' "$name"
-  printf '  %-18s %s\n' picture "$(ls "$out/$name.png" 2>/dev/null || echo 'none (matplotlib or h5py is missing)')"
-  printf '  %-18s %s\n' ParaView "$(ls "$out/$name"/*.xdmf)" history "$out/$name/history.csv"
+  printf '  %-20s %s\n' picture "$(ls "$out/$name.png" 2>/dev/null || echo 'none (matplotlib or h5py is missing)')"
+  printf '  %-20s %s\n' ParaView "$(ls "$out/$name"/*.xdmf)" history "$out/$name/history.csv"
   # What the run reported at its end, one `name: value` a line.
-  awk -F': ' '/^[A-Za-z_]+: / && $1 != "case" { printf "  %-18s %s\n", $1, $2 }' "$out/$name/run.log"
+  awk '/^[A-Za-z_]+: / && !/^case: / { n = index($0, ": "); printf "  %-20s %s\n", substr($0, 1, n - 1), substr($0, n + 2) }' \
+    "$out/$name/run.log"
 done
 printf '\nNext: build/apps/fluid lists the cases; README.md shows more runs, data/cases/ holds complete option files.\n'
