@@ -25,3 +25,12 @@ endforeach()
 if(cases AND NOT KRYLEARN_PYTHON)
   message(WARNING "python3 is missing: the command-line cases in tests/cases do not run")
 endif()
+
+# SIGKILL at random moments of writing.
+if(KRYLEARN_PYTHON AND TARGET fluid)
+  add_test(NAME kill_restart.np2
+           COMMAND ${KRYLEARN_PYTHON} ${CMAKE_CURRENT_SOURCE_DIR}/kill_restart.py --app $<TARGET_FILE:fluid>
+                   --folder ${CMAKE_CURRENT_BINARY_DIR}/cases/kill_restart -- ${launch} ${MPIEXEC_NUMPROC_FLAG} 2)
+  krylearn_rank_test(kill_restart.np2 2)
+  set_tests_properties(kill_restart.np2 PROPERTIES TIMEOUT 600)
+endif()

@@ -18,7 +18,7 @@ PetscErrorCode ImmersedBoundary::SetUp(std::shared_ptr<const Grid> grid, const B
   if (empty_) PetscFunctionReturn(0);
   PetscCheck(grid->Uniform(), grid->Comm(), PETSC_ERR_USER_INPUT,
              "Obstacles need a uniform grid; leave out the stretching");
-  aperture_ = cut.aperture;
+  cut_ = &cut;
   PetscCall(PetscLogEventBegin(Log().geometry, 0, 0, 0, 0));
   PetscCall(Classify(obstacles, cut));
   PetscCall(PetscLogEventEnd(Log().geometry, 0, 0, 0, 0));
@@ -125,7 +125,7 @@ double ImmersedBoundary::Advect(int a, std::ptrdiff_t q, const FaceFields &u, do
   for (int d = 0; d < grid_->Dim(); ++d) {
     const std::ptrdiff_t s = l.stride[d];
     const double f = 1 / grid_->Width(d, l.lo[d]);
-    const double *v = u[d].data() + q, *open = aperture_[d].data() + q;
+    const double *v = u[d].data() + q, *open = cut_->aperture[d].data() + q;
     double hi, lo, plain_hi, plain_lo;
     if (d == a) {
       hi = 0.5 * (open[0] * v[0] + open[s] * v[s]), lo = 0.5 * (open[-s] * v[-s] + open[0] * v[0]);

@@ -21,7 +21,8 @@ namespace krylearn {
 /// one, i.e. the exact discrete momentum balance of the fluid around them.
 class ImmersedBoundary {
 public:
-  /// Distances come from `obstacles`, apertures from `cut` (both may be empty: then nothing is irregular). Collective.
+  /// Distances come from `obstacles` (may be empty: then nothing is irregular), apertures from `cut`, which must outlive
+  /// this object. Collective.
   PetscErrorCode SetUp(std::shared_ptr<const Grid> grid, const BoundaryConditions *boundaries,
                        const Obstacles &obstacles, const CutCells &cut);
   bool Empty() const { return empty_; }
@@ -77,7 +78,7 @@ private:
 
   std::shared_ptr<const Grid> grid_;
   const BoundaryConditions *boundaries_ = nullptr;
-  FaceFields aperture_;
+  const CutCells *cut_ = nullptr; ///< the owner's, for aperture-weighted fluxes
   std::array<std::vector<Face>, 3> irregular_;
   std::array<std::vector<std::ptrdiff_t>, 3> closed_, closed_ghosts_;
   Real3 impulse_{};

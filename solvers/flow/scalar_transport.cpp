@@ -28,8 +28,7 @@ PetscErrorCode ScalarTransport::SetUp(std::shared_ptr<const Grid> grid, const Bo
     }
   });
   PetscCallMPI(MPI_Allreduce(&cut_cells, &any, 1, MPI_DOUBLE, MPI_MAX, grid->Comm()));
-  cut_ = any > 0;
-  if (cut_) aperture_ = cut.aperture;
+  if (any > 0) aperture_ = &cut.aperture;
   if (crank_nicolson && config.diffusivity > 0) {
     implicit_ = std::make_unique<ImplicitDiffusion>();
     PetscCall(implicit_->SetUpScalar(grid, *boundaries, config, cut.aperture, capacity_));
@@ -68,7 +67,7 @@ void ScalarTransport::Sweep(const Stage &stage, double dt, double diffusivity, c
   const double *v[3] = {u[0].data(), u[1].data(), dim == 3 ? u[2].data() : nullptr};
   const double *open[3] = {nullptr, nullptr, nullptr};
   if (cut)
-    for (int d = 0; d < dim; ++d) open[d] = aperture_[d].data();
+    for (int d = 0; d < dim; ++d) open[d] = (*aperture_)[d].data();
   const double *capacity = capacity_.data();
   const double *x_inv_width = grid_->InverseWidth(0), *x_inv_distance = grid_->InverseDistance(0);
   for (PetscInt k = l.lo[2]; k < l.hi[2]; ++k)
@@ -118,10 +117,10 @@ PetscErrorCode ScalarTransport::AdvanceStage(const Stage &stage, double dt, cons
   PetscCall(PetscLogEventBegin(Log().scalar, 0, 0, 0, 0));
   const double diffusivity = implicit_ ? 0 : config_.diffusivity;
   if (grid_->Dim() == 2) {
-    if (cut_) Sweep<2, true>(stage, dt, diffusivity, u, c, c_old, out);
+    if (aperture_) Sweep<2, true>(stage, dt, diffusivity, u, c, c_old, out);
     else Sweep<2, false>(stage, dt, diffusivity, u, c, c_old, out);
   } else {
-    if (cut_) Sweep<3, true>(stage, dt, diffusivity, u, c, c_old, out);
+    if (aperture_) Sweep<3, true>(stage, dt, diffusivity, u, c, c_old, out);
     else Sweep<3, false>(stage, dt, diffusivity, u, c, c_old, out);
   }
   HoldSources(out);
@@ -144,7 +143,7 @@ PetscErrorCode ScalarTransport::DiffuseHalfStep(double dt, const FaceFields &u, 
     double sum = 0;
     for (int d = 0; d < grid_->Dim(); ++d) {
       const std::ptrdiff_t s = l.stride[d];
-      const double hi = cut_ ? aperture_[d][q + s] : 1, lo = cut_ ? aperture_[d][q] : 1;
+      const double hi = aperture_ ? (*aperture_)[d][q + s] : 1, lo = aperture_ ? (*aperture_)[d][q] : 1;
       const double *inverse = grid_->InverseDistance(d) + at[d];
       sum += grid_->InverseWidth(d)[at[d]] *
              (hi * inverse[1] * ((*c)[q + s] - (*c)[q]) - lo * inverse[0] * ((*c)[q] - (*c)[q - s]));

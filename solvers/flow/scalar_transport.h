@@ -41,8 +41,8 @@ private:
   std::shared_ptr<const Grid> grid_;
   const BoundaryConditions *boundaries_ = nullptr;
   ScalarConfig config_;
-  bool cut_ = false;
-  FaceFields aperture_;
+  /// Null where everything is open; owned by the caller.
+  const FaceFields *aperture_ = nullptr;
   Field capacity_;
   std::vector<std::pair<std::ptrdiff_t, double>> sources_;
   std::unique_ptr<ImplicitDiffusion> implicit_;
