@@ -122,6 +122,13 @@ double OscillationFrequency(const std::vector<double> &time, const std::vector<d
       span += time[n] - time[n - 1];
     }
   mean /= span;
+  double lowest = 1e300, highest = -1e300, largest = 0;
+  for (std::size_t n = 1; n < time.size(); ++n)
+    if (time[n] > half) {
+      lowest = std::min(lowest, signal[n]), highest = std::max(highest, signal[n]);
+      largest = std::max(largest, std::abs(signal[n]));
+    }
+  if (highest - lowest < 0.01 * largest) return 0; // solver noise on a steady value
   double first = 0, last = 0;
   int crossings = 0;
   for (std::size_t n = 1; n < time.size(); ++n) {
