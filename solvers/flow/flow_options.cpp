@@ -13,19 +13,30 @@ const std::vector<std::pair<std::string, Kind>> kKinds = {{"wall", Kind::kNoSlip
                                                           {"outflow", Kind::kOutflow},
                                                           {"periodic", Kind::kPeriodic}};
 
+/// "meaning (default 1,2,3)" for options that hold several numbers.
+template <class Number> std::string WithDefault(const char *meaning, const std::vector<Number> &values) {
+  std::ostringstream text;
+  text << meaning << " (default ";
+  for (std::size_t n = 0; n < values.size(); ++n) text << (n ? "," : "") << values[n];
+  text << ")";
+  return text.str();
+}
+
 PetscErrorCode ReadGrid(MPI_Comm comm, FlowConfig *config) {
   PetscFunctionBeginUser;
   OptionReader options(comm, "Grid");
   PetscInt cells[3] = {config->grid.cells[0], config->grid.cells[1], config->grid.cells[2]}, count = 3;
-  PetscCall(options.Ints("grid", "cells along x, y and, in 3D, z", cells, &count));
+  std::string meaning = WithDefault<PetscInt>("cells along x, y and, in 3D, z", {cells, cells + 3});
+  PetscCall(options.Ints("grid", meaning.c_str(), cells, &count));
   PetscCheck(count != 1, comm, PETSC_ERR_USER_INPUT, "-grid needs two numbers (2D) or three (3D), such as -grid 64,64");
   if (count) config->grid.cells = {cells[0], cells[1], count == 3 ? cells[2] : 1};
   const int dim = config->grid.cells[2] == 1 ? 2 : 3;
 
   double box[6] = {};
   PetscInt numbers = 6;
-  PetscCall(
-      options.Reals("domain", "box: lower corner, then upper corner (2D: 4 numbers, 3D: 6)", "length", box, &numbers));
+  for (int d = 0; d < dim; ++d) box[d] = config->grid.lower[d], box[dim + d] = config->grid.upper[d];
+  meaning = WithDefault<double>("box: lower corner, then upper corner; 2D: 4 numbers, 3D: 6", {box, box + 2 * dim});
+  PetscCall(options.Reals("domain", meaning.c_str(), "length", box, &numbers));
   PetscCheck(numbers == 0 || numbers == 2 * dim, comm, PETSC_ERR_USER_INPUT,
              "-domain needs %d numbers for a %dD grid: lower corner, then upper corner", 2 * dim, dim);
   if (numbers)
@@ -33,8 +44,9 @@ PetscErrorCode ReadGrid(MPI_Comm comm, FlowConfig *config) {
 
   double ratio[3] = {1, 1, 1};
   PetscInt ratios = 3;
-  PetscCall(options.Reals("stretch", "widest over narrowest cell along each axis, clustered at both ends", "1", ratio,
-                          &ratios));
+  PetscCall(options.Reals("stretch",
+                          "widest over narrowest cell along each axis, clustered at both ends (default 1,1,1)", "1",
+                          ratio, &ratios));
   for (int d = 0; d < ratios; ++d) {
     PetscCheck(ratio[d] >= 1 && ratio[d] <= 1000, comm, PETSC_ERR_USER_INPUT, "-stretch %g must lie between 1 and 1000",
                ratio[d]);
@@ -68,7 +80,8 @@ PetscErrorCode ReadFluid(MPI_Comm comm, FlowConfig *config) {
                            &config->pressure_pmat_type));
   double force[3] = {config->body_force[0], config->body_force[1], config->body_force[2]};
   PetscInt count = 3;
-  PetscCall(options.Reals("body_force", "constant acceleration", "length/time^2", force, &count));
+  const std::string meaning = WithDefault<double>("constant acceleration", {force, force + 3});
+  PetscCall(options.Reals("body_force", meaning.c_str(), "length/time^2", force, &count));
   if (count) config->body_force = {force[0], count > 1 ? force[1] : 0, count > 2 ? force[2] : 0};
   std::string advection = config->advection == Advection::kUpwind ? "upwind" : "central";
   PetscCall(options.Choice("advection", "central conserves kinetic energy, upwind is bounded (van Leer)",
@@ -108,8 +121,9 @@ PetscErrorCode ReadBoundaries(MPI_Comm comm, FlowConfig *config) {
         if (k.first == kind) b.kind = k.second;
       double velocity[3] = {b.velocity[0], b.velocity[1], b.velocity[2]};
       PetscInt count = 3;
-      PetscCall(options.Reals((key + "_velocity").c_str(), "of a moving wall or an inflow (peak of a profile)",
-                              "length/time", velocity, &count));
+      const std::string meaning =
+          WithDefault<double>("of a moving wall or an inflow (peak of a profile)", {velocity, velocity + 3});
+      PetscCall(options.Reals((key + "_velocity").c_str(), meaning.c_str(), "length/time", velocity, &count));
       if (count) b.velocity = {velocity[0], count > 1 ? velocity[1] : 0, count > 2 ? velocity[2] : 0};
       std::string profile = b.profile == Boundary::Profile::kParabolic ? "parabolic" : "uniform";
       PetscCall(options.Choice((key + "_profile").c_str(), "shape of an inflow", {"uniform", "parabolic"}, &profile));

@@ -60,10 +60,10 @@ PetscErrorCode Simulation::DryRun(MPI_Comm comm, const FlowConfig &config) {
   const double steps = std::min(double(config.max_steps), std::ceil(config.end_time / dt));
   PetscCall(PetscPrintf(comm, "cells: %.0f (%" PetscInt_FMT " x %" PetscInt_FMT " x %" PetscInt_FMT ") on %d ranks\n",
                         cells, n[0], n[1], n[2], ranks));
-  PetscCall(PetscPrintf(comm, "memory: about %.2f GiB in all (fields %.2f, pressure system %.2f)\n",
-                        cells * (8 * fields + 3 * matrix) / 1073741824.0, cells * 8 * fields / 1073741824.0,
-                        cells * 3 * matrix / 1073741824.0));
-  PetscCall(PetscPrintf(comm, "dt: about %.3g at the reference velocity %g; %.0f steps to time %g\n", dt,
+  PetscCall(PetscPrintf(comm, "memory: about %.0f MiB in all (fields %.0f, pressure system %.0f)\n",
+                        cells * (8 * fields + 3 * matrix) / 1048576.0, cells * 8 * fields / 1048576.0,
+                        cells * 3 * matrix / 1048576.0));
+  PetscCall(PetscPrintf(comm, "dt: about %.3g at the reference velocity %.6g; %.0f steps to time %.6g\n", dt,
                         config.velocity, steps, config.end_time));
   PetscFunctionReturn(0);
 }
