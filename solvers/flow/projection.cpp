@@ -10,6 +10,20 @@ namespace {
 /// Iterations beyond which PFMG has met a geometry that it coarsens badly: from here BoomerAMG, whose iterations cost
 /// about three times as much, is the faster one.
 constexpr PetscInt kStructuredLimit = 25;
+
+/// Writes a matrix or vector in PETSc's binary format, without the .info file beside it.
+PetscErrorCode WriteBinary(MPI_Comm comm, const std::string &path, PetscObject object) {
+  PetscFunctionBeginUser;
+  PetscViewer viewer;
+  PetscCall(PetscViewerCreate(comm, &viewer));
+  PetscCall(PetscViewerSetType(viewer, PETSCVIEWERBINARY));
+  PetscCall(PetscViewerFileSetMode(viewer, FILE_MODE_WRITE));
+  PetscCall(PetscViewerBinarySetSkipInfo(viewer, PETSC_TRUE));
+  PetscCall(PetscViewerFileSetName(viewer, path.c_str()));
+  PetscCall(PetscObjectView(object, viewer));
+  PetscCall(PetscViewerDestroy(&viewer));
+  PetscFunctionReturn(0);
+}
 } // namespace
 
 Projection::~Projection() {
@@ -321,10 +335,7 @@ PetscErrorCode Projection::CaptureTo(const std::string &folder) {
   PetscFunctionBeginUser;
   capture_ = folder;
   if (folder.empty()) PetscFunctionReturn(0);
-  PetscViewer viewer;
-  PetscCall(PetscViewerBinaryOpen(grid_->Comm(), (folder + "/matrix.bin").c_str(), FILE_MODE_WRITE, &viewer));
-  PetscCall(MatView(matrix_, viewer));
-  PetscCall(PetscViewerDestroy(&viewer));
+  PetscCall(WriteBinary(grid_->Comm(), folder + "/matrix.bin", (PetscObject)matrix_));
   PetscFunctionReturn(0);
 }
 
@@ -332,10 +343,7 @@ PetscErrorCode Projection::Capture(double step) {
   PetscFunctionBeginUser;
   char name[PETSC_MAX_PATH_LEN];
   PetscCall(PetscSNPrintf(name, sizeof(name), "%s/rhs_%06" PetscInt_FMT ".bin", capture_.c_str(), captured_));
-  PetscViewer viewer;
-  PetscCall(PetscViewerBinaryOpen(grid_->Comm(), name, FILE_MODE_WRITE, &viewer));
-  PetscCall(VecView(rhs_, viewer));
-  PetscCall(PetscViewerDestroy(&viewer));
+  PetscCall(WriteBinary(grid_->Comm(), name, (PetscObject)rhs_));
   PetscCall(PetscSNPrintf(name, sizeof(name), "%s/sequence.txt", capture_.c_str()));
   FILE *file;
   PetscCall(PetscFOpen(grid_->Comm(), name, captured_ == 0 ? "w" : "a", &file));
