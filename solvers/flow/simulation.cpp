@@ -73,6 +73,7 @@ PetscErrorCode Simulation::SetUp(MPI_Comm comm, const FlowCase &flow_case, const
   PetscFunctionBeginUser;
   comm_ = comm;
   PetscCallMPI(MPI_Comm_rank(comm, &rank_));
+  std::signal(SIGUSR1, RequestStop); // before anything slow: a signal during set-up stops after the first step
   case_ = &flow_case;
   options_ = options;
   terminal_ = rank_ == 0 && isatty(STDERR_FILENO);
@@ -280,8 +281,6 @@ PetscErrorCode Simulation::Run() {
   PetscFunctionBeginUser;
   const FlowConfig &config = flow_.Config();
   started_ = last_checkpoint_ = MPI_Wtime();
-  stop_requested = 0;
-  const auto previous = std::signal(SIGUSR1, RequestStop);
   ending_ = "reached its end time";
   if (options_.output_every > 0 && options_.restart.empty()) PetscCall(WriteSnapshot());
   double last_snapshot = -1;
@@ -311,7 +310,6 @@ PetscErrorCode Simulation::Run() {
     PetscCall(ShouldStop(&stop));
     if (stop) break;
   }
-  std::signal(SIGUSR1, previous);
   if (terminal_) fprintf(stderr, "\r%100s\r", "");
   if (last_snapshot != flow_.Time()) PetscCall(WriteSnapshot());
   PetscCall(WriteCheckpoint());
