@@ -37,7 +37,10 @@ PetscErrorCode FillValues(const Grid &grid, const PoissonCoefficients &coefficie
   PetscInt start[3], count[3];
   PetscCall(DMDAGetGhostCorners(grid.PressureDM(), &start[0], &start[1], &start[2], &count[0], &count[1], &count[2]));
   const PetscInt step[3] = {1, count[0], count[0] * count[1]};
-  PetscCall(MatZeroEntries(matrix));
+  // MatZeroEntries() of a hyprestruct matrix writes outside it (PETSc 3.18 leaves the dimension of its box unset).
+  PetscBool structured;
+  PetscCall(PetscObjectTypeCompare(reinterpret_cast<PetscObject>(matrix), MATHYPRESTRUCT, &structured));
+  if (!structured) PetscCall(MatZeroEntries(matrix));
   for (PetscInt k = layout.lo[2]; k < layout.hi[2]; ++k)
     for (PetscInt j = layout.lo[1]; j < layout.hi[1]; ++j)
       for (PetscInt i = layout.lo[0]; i < layout.hi[0]; ++i) {
@@ -60,8 +63,8 @@ PetscErrorCode FillValues(const Grid &grid, const PoissonCoefficients &coefficie
           }
         columns[0] = row;
         values[0] = diagonal > 0 ? diagonal : 1;
-        // Adding, because on a periodic axis of two cells both neighbours are the same cell.
-        PetscCall(MatSetValuesLocal(matrix, 1, &row, used, columns, values, ADD_VALUES));
+        // Adding, because on a periodic axis of two cells both neighbours are the same cell – in AIJ, not in stencils.
+        PetscCall(MatSetValuesLocal(matrix, 1, &row, used, columns, values, structured ? INSERT_VALUES : ADD_VALUES));
       }
   PetscCall(MatAssemblyBegin(matrix, MAT_FINAL_ASSEMBLY));
   PetscCall(MatAssemblyEnd(matrix, MAT_FINAL_ASSEMBLY));
