@@ -147,7 +147,8 @@ TEST(Immersed, ExplicitAndCrankNicolsonViscosityAgreeInTheSteadyState) {
   for (int d = 0; d < 2; ++d) EXPECT_NEAR(runs[1].force[d], runs[0].force[d], 2e-5);
 }
 
-/// Drag and lift on a cylinder, and the largest velocity, after a start from uniform flow at Reynolds number 50. In a
+/// Drag and lift on a cylinder, and the largest velocity, a while after a start from uniform flow at
+/// Reynolds number 50 (not at once: the start itself is singular). In a
 /// periodic box none of them may depend on where between the grid lines the cylinder is.
 struct Start {
   double drag = 0, lift = 0, fastest = 0;
@@ -164,7 +165,7 @@ Start StartFrom(MPI_Comm comm, PetscInt cells, double shift, bool crank_nicolson
   EXPECT_PETSC_OK(flow.Initialise());
   double dt;
   EXPECT_PETSC_OK(flow.StableStep(&dt));
-  dt = March(&flow, 0.2, dt);
+  dt = March(&flow, 0.4, dt);
   Real3 force;
   EXPECT_PETSC_OK(flow.Immersed().Force(dt, &force));
   return {force[0], force[1], LargestVelocity(*flow.GetGrid(), flow.Velocity())};
@@ -190,11 +191,11 @@ TEST(Immersed, ForceVariesSmoothlyAsACylinderMovesThroughACell) {
     const std::vector<Start> coarse = sweep(16), fine = sweep(32);
     for (const Start &start : fine) {
       EXPECT_LT(start.fastest, 1.4); // no sliver accelerates its fluid
-      EXPECT_NEAR(start.drag, 0.335, 0.005);
+      EXPECT_NEAR(start.drag, 0.2665, 0.002);
       EXPECT_NEAR(start.lift, 0, 0.005);
     }
     const auto [range, jump] = Unsteadiness(fine);
-    EXPECT_LT(range, 0.015);
+    EXPECT_LT(range, 0.01);
     EXPECT_LT(jump, 0.005);
     EXPECT_LT(range, Unsteadiness(coarse).first / 3);
   }
@@ -210,7 +211,7 @@ TEST(Immersed, SliversAroundASphereDoNotDisturbTheFlow) {
     FlowSolver flow;
     EXPECT_PETSC_OK(flow.SetUp(PETSC_COMM_SELF, config));
     EXPECT_PETSC_OK(flow.Initialise());
-    const double dt = March(&flow, 0.2);
+    const double dt = March(&flow, 0.4);
     Real3 force;
     EXPECT_PETSC_OK(flow.Immersed().Force(dt, &force));
     return Start{force[0], std::hypot(force[1], force[2]), LargestVelocity(*flow.GetGrid(), flow.Velocity())};
