@@ -1,6 +1,7 @@
 #include "apps/app.h"
 #include "solvers/krylearn.h"
 #include <chrono>
+#include <csignal>
 #include <cstdio>
 #include <cstring>
 #include <exception>
@@ -8,6 +9,7 @@
 #include <new>
 #include <string>
 #include <thread>
+#include <unistd.h>
 #include <vector>
 
 namespace krylearn {
@@ -33,6 +35,14 @@ PetscErrorCode KeepMessage(MPI_Comm comm, int line, const char *function, const 
   if (traceback || code == PETSC_ERR_SIG)
     return PetscTraceBackErrorHandler(comm, line, function, file, code, type, message, nullptr);
   return code;
+}
+
+/// PETSc's own handler prints and aborts, for which it allocates memory; with a broken heap that may hang, so an alarm
+/// ends the process after a while.
+PetscErrorCode OnSignal(int signal, void *context) {
+  std::signal(SIGALRM, SIG_DFL);
+  alarm(10);
+  return PetscSignalHandlerDefault(signal, context);
 }
 
 PetscErrorCode Fail(PetscErrorCode code, const std::string &message) {
@@ -176,7 +186,10 @@ int RunApp(int argc, char **argv, const char *help, PetscErrorCode (*body)(MPI_C
   PetscErrorCode code = PetscPushErrorHandler(KeepMessage, nullptr);
   if (!code) code = PetscInitialize(&count, &words, nullptr, nullptr);
   if (!code) {
-    code = PetscOptionsHasName(nullptr, nullptr, "-krylearn_traceback", nullptr);
+    PetscBool silent = PETSC_FALSE;
+    code = PetscOptionsHasName(nullptr, nullptr, "-no_signal_handler", &silent);
+    if (!code && !silent) code = PetscPushSignalHandler(OnSignal, nullptr);
+    if (!code) code = PetscOptionsHasName(nullptr, nullptr, "-krylearn_traceback", nullptr);
     if (help_wanted && !code) {
       if (rank == 0) std::fputs(help, stdout);
       code = PetscOptionsSetValue(nullptr, "-help", nullptr);

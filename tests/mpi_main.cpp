@@ -14,11 +14,9 @@ namespace {
 std::string last_error;
 
 /// Tests provoke errors on purpose, so nothing is printed; failed checks print the message kept here.
-PetscErrorCode KeepMessage(MPI_Comm comm, int line, const char *function, const char *file, PetscErrorCode code,
-                           PetscErrorType type, const char *message, void *) {
+PetscErrorCode KeepMessage(MPI_Comm, int, const char *function, const char *, PetscErrorCode code, PetscErrorType type,
+                           const char *message, void *) {
   if (type == PETSC_ERROR_INITIAL) last_error = std::string(message ? message : "") + " (in " + function + ")";
-  if (code == PETSC_ERR_SIG)
-    return PetscTraceBackErrorHandler(comm, line, function, file, code, type, message, nullptr);
   return code;
 }
 
@@ -115,6 +113,8 @@ int main(int argc, char **argv) {
   using namespace krylearn_test;
   testing::InitGoogleTest(&argc, argv); // takes its own options, so that PETSc sees the rest
   if (PetscInitialize(&argc, &argv, nullptr, nullptr)) return 1;
+  // A crash shall end the process at once: PETSc's handler would allocate memory, and hang where the heap is broken.
+  if (PetscPopSignalHandler()) return 1;
   if (KrylearnInitialize() || PetscPushErrorHandler(KeepMessage, nullptr)) return 1;
   MPI_Comm comm;
   MPI_Comm_dup(PETSC_COMM_WORLD, &comm);
