@@ -1,8 +1,13 @@
 #include "solvers/flow/momentum.h"
 #include "meshes/log.h"
+#include <algorithm>
 #include <type_traits>
 
 namespace krylearn {
+namespace {
+/// Rows that go together through all planes: three planes of three velocities then stay in the second-level cache.
+constexpr PetscInt kBlock = 16;
+} // namespace
 
 void Momentum::SetUp(std::shared_ptr<const Grid> grid, const BoundaryConditions *boundaries, Advection advection) {
   grid_ = grid;
@@ -97,16 +102,17 @@ template <class Visit> void Momentum::ForRows(Flux flux, Visit &&visit) const {
       last[a][d] = d < grid_->Dim() ? boundaries_->LastFace(a, d) : l.hi[d];
     }
   const auto rows = [&](auto dim, auto kind) {
-    for (PetscInt k = l.lo[2]; k <= l.hi[2]; ++k)
-      for (PetscInt j = l.lo[1]; j <= l.hi[1]; ++j) {
-        const auto component = [&](auto index) {
-          constexpr int a = decltype(index)::value;
-          if (j >= first[a][1] && j < last[a][1] && k >= first[a][2] && k < last[a][2]) visit(dim, index, kind, j, k);
-        };
-        component(std::integral_constant<int, 0>());
-        component(std::integral_constant<int, 1>());
-        if constexpr (decltype(dim)::value == 3) component(std::integral_constant<int, 2>());
-      }
+    for (PetscInt block = l.lo[1]; block <= l.hi[1]; block += kBlock)
+      for (PetscInt k = l.lo[2]; k <= l.hi[2]; ++k)
+        for (PetscInt j = block; j < std::min(block + kBlock, l.hi[1] + 1); ++j) {
+          const auto component = [&](auto index) {
+            constexpr int a = decltype(index)::value;
+            if (j >= first[a][1] && j < last[a][1] && k >= first[a][2] && k < last[a][2]) visit(dim, index, kind, j, k);
+          };
+          component(std::integral_constant<int, 0>());
+          component(std::integral_constant<int, 1>());
+          if constexpr (decltype(dim)::value == 3) component(std::integral_constant<int, 2>());
+        }
   };
   const auto dimensions = [&](auto kind) {
     if (grid_->Dim() == 2) rows(std::integral_constant<int, 2>(), kind);

@@ -54,6 +54,7 @@ private:
   PetscErrorCode ConfigureSolver();
   /// Volume-integrated divergence of A u into `out` (a vector of the pressure DM), over `step`.
   PetscErrorCode Divergence(const FaceFields &u, double scale, Vec out) const;
+  void DivergenceRow(const FaceFields &u, PetscInt j, PetscInt k, double scale, double *out) const;
   PetscErrorCode Correct(double step, const Field &phi, FaceFields *u) const;
   PetscErrorCode Solve(double step);
   PetscErrorCode Capture(double step);
