@@ -21,13 +21,13 @@ PetscErrorCode FlowSolver::ImplicitStage(int stage, double dt) {
   PetscCall(AdvanceScalars(stage, dt, from));
 
   PetscCall(momentum_.Tendency(0, from, &tendency_));
-  if (!immersed_.Empty()) {
-    immersed_.BookAdvection(kStepShare[stage], dt, from, tendency_);
-    immersed_.FixAdvection(from, &tendency_);
-  }
   for (int a = 0; a < grid_->Dim(); ++a)
     if (!buoyancy_[a].empty())
       for (std::size_t q = 0; q < tendency_[a].size(); ++q) tendency_[a][q] += buoyancy_[a][q];
+  if (!immersed_.Empty()) {
+    immersed_.BookAdvection(kStepShare[stage], dt, from, tendency_);
+    immersed_.FixAdvection(from, buoyancy_, &tendency_);
+  }
 
   // L u^n with the boundary values of the middle of the stage makes the trapezoidal rule second order there too; the
   // increments of given faces are then zero.
@@ -54,15 +54,26 @@ PetscErrorCode FlowSolver::ImplicitStage(int stage, double dt) {
         for (at[0] = first[0]; at[0] < last[0]; ++at[0]) {
           const std::ptrdiff_t q = l.At(at[0], at[1], at[2]);
           const double gradient = (p[q] - p[q - s]) * grid_->InverseDistance(a)[at[a]];
-          // Outflow faces on the boundary have no row in the matrix; viscosity across them is negligible.
-          const bool boundary = !grid_->Periodic(a) && (at[a] == 0 || at[a] == l.n[a]);
-          delta[q] = (stage ? earlier * sum[q] : 0) + newest * now[q] +
-                     step * ((boundary ? 0 : viscous[q]) - gradient + config_.body_force[a]);
+          delta[q] =
+              (stage ? earlier * sum[q] : 0) + newest * now[q] + step * (viscous[q] - gradient + config_.body_force[a]);
           sum[q] = stage == 0 ? now[q] : sum[q] + now[q];
         }
     for (std::ptrdiff_t q : immersed_.Closed()[a]) delta[q] = 0;
-    // Leaves the upper boundary faces alone, which are no unknowns of the matrix.
+    // Outflow faces on the boundary are no unknowns of the matrix: viscosity acts on them as on their inner neighbour.
+    outflow_faces_.clear();
+    for (int side = 0; side < 2; ++side) {
+      if (!grid_->AtBoundary(a, side) || boundaries_.NormalGiven(a, side)) continue;
+      const std::ptrdiff_t inward = side == 0 ? s : -s;
+      ForEachCell(l, [&](PetscInt i, PetscInt j, PetscInt k) {
+        const Int3 f{i, j, k};
+        if (f[a] != (side == 0 ? 0 : l.n[a] - 1)) return;
+        const std::ptrdiff_t q = l.At(i, j, k) + (side == 0 ? 0 : s), inner = q + inward;
+        const double difference = (delta[q] - step * viscous[q]) - (delta[inner] - step * viscous[inner]);
+        outflow_faces_.push_back({q, inner, difference});
+      });
+    }
     PetscCall(viscous_[a]->Solve(step * nu, &delta));
+    for (const OutflowFace &f : outflow_faces_) delta[f.q] = delta[f.inner] + f.difference;
     for (at[2] = first[2]; at[2] < last[2]; ++at[2])
       for (at[1] = first[1]; at[1] < last[1]; ++at[1])
         for (at[0] = first[0]; at[0] < last[0]; ++at[0]) {
@@ -70,13 +81,15 @@ PetscErrorCode FlowSolver::ImplicitStage(int stage, double dt) {
           out[q] = base[q] + delta[q];
         }
   }
-  if (stage == 2 && !immersed_.Empty()) tendency_ = to; // the predicted velocity, for the force
+  if (stage == 2 && !immersed_.Empty()) { // the predicted velocity, for the force
+    tendency_ = to;
+    PetscCall(grid_->Exchange(tendency_));
+    boundaries_.FillVelocity(tendency_, time_ + step);
+  }
   const FaceFields &predicted = tendency_;
   PetscCall(Finish(stage, step, time_ + step, &to));
   if (stage == 2 && !immersed_.Empty()) {
-    Field total = pressure_;
-    for (std::size_t q = 0; q < total.size(); ++q) total[q] += phi_[q];
-    immersed_.BookImplicitStep(dt, nu, old_, predicted, to, total, config_.body_force);
+    immersed_.BookImplicitStep(dt, nu, old_, predicted, to, pressure_, phi_, config_.body_force);
   }
   if (stage > 0) std::swap(velocity_, next_);
   TakePressure(stage);

@@ -26,7 +26,7 @@ Work AdvectionWork(const Parts &parts, const FaceFields &u) {
   const Grid &grid = parts.TheGrid();
   FaceFields n = grid.NewFaces();
   EXPECT_PETSC_OK(parts.momentum.Tendency(0, u, &n));
-  if (!parts.flow.Immersed().Empty()) parts.flow.Immersed().FixAdvection(u, &n);
+  if (!parts.flow.Immersed().Empty()) parts.flow.Immersed().FixAdvection(u, FaceFields(), &n);
   Work work;
   for (int a = 0; a < grid.Dim(); ++a)
     ForEachUnknown(grid, parts.flow.GetBoundaries(), a, [&](std::ptrdiff_t q, const Int3 &c) {
