@@ -116,17 +116,6 @@ PetscErrorCode DetectNullSpace(Mat A) {
   PetscFunctionReturn(0);
 }
 
-/// True if the KSP, as configured, cannot measure the unpreconditioned residual.
-PetscErrorCode CannotMeasureTrueResidual(KSP ksp, bool *cannot) {
-  PetscFunctionBeginUser;
-  KSPNormType norm;
-  PetscCall(PetscPushErrorHandler(PetscReturnErrorHandler, nullptr));
-  const PetscErrorCode code = KSPGetNormType(ksp, &norm); // resolves norm and side, or fails
-  PetscCall(PetscPopErrorHandler());
-  *cannot = code != 0;
-  PetscFunctionReturn(0);
-}
-
 } // namespace
 
 std::string GridSize(const Int3 &cells) {
@@ -224,14 +213,7 @@ PetscErrorCode CreateSolver(const LinearSystem &system, KSP *ksp) {
   PetscCall(SetPoissonPreconditioner(pc));
   PetscCall(KSPSetNormType(*ksp, KSP_NORM_UNPRECONDITIONED));
   PetscCall(KSPSetFromOptions(*ksp));
-  bool cannot = false;
-  PetscCall(CannotMeasureTrueResidual(*ksp, &cannot));
-  if (cannot) {
-    KSPType type;
-    PetscCall(KSPGetType(*ksp, &type));
-    PetscCall(PetscInfo(*ksp, "%s cannot stop on the true residual; it stops on its own norm\n", type));
-    PetscCall(KSPSetNormType(*ksp, KSP_NORM_DEFAULT));
-  }
+  PetscCall(StopOnTrueResidual(*ksp));
   PetscFunctionReturn(0);
 }
 

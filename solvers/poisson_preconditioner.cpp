@@ -17,8 +17,8 @@ PetscErrorCode SetPoissonPreconditioner(PC pc) {
     if (chosen) PetscFunctionReturn(0);
   }
   // The fastest of some thirty configurations of BoomerAMG, GAMG, ML, PCMG, PFMG, SMG and ICC on the obstacle problem,
-  // and it solves all named problems. One level of aggressive coarsening halves the hierarchy; Chebyshev is a symmetric smoother, cheaper here
-  // than hybrid SSOR.
+  // and it solves all named problems. One level of aggressive coarsening halves the hierarchy; Chebyshev is a symmetric
+  // smoother, cheaper here than hybrid SSOR.
   const char *const defaults[][2] = {{"coarsen_type", "HMIS"},
                                      {"interp_type", "ext+i"},
                                      {"P_max", "4"},
@@ -35,6 +35,22 @@ PetscErrorCode SetPoissonPreconditioner(PC pc) {
 #else
   PetscCall(PCSetType(pc, PCGAMG));
 #endif
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode StopOnTrueResidual(KSP ksp) {
+  PetscFunctionBeginUser;
+  KSPNormType norm;
+  PetscCall(KSPSetNormType(ksp, KSP_NORM_UNPRECONDITIONED));
+  PetscCall(PetscPushErrorHandler(PetscReturnErrorHandler, nullptr));
+  const PetscErrorCode code = KSPGetNormType(ksp, &norm); // resolves norm and side, or fails
+  PetscCall(PetscPopErrorHandler());
+  if (code) {
+    KSPType type;
+    PetscCall(KSPGetType(ksp, &type));
+    PetscCall(PetscInfo(ksp, "%s cannot stop on the true residual; it stops on its own norm\n", type));
+    PetscCall(KSPSetNormType(ksp, KSP_NORM_DEFAULT));
+  }
   PetscFunctionReturn(0);
 }
 

@@ -1,7 +1,7 @@
 /// \file
 /// The classical preconditioner that the project's programs use for the model problem unless told otherwise.
 #pragma once
-#include <petscpc.h>
+#include <petscksp.h>
 
 namespace krylearn {
 
@@ -10,5 +10,9 @@ namespace krylearn {
 /// database under the prefix of `pc`, so that the command line, -help and -ksp_view all see them; nothing is set where
 /// the user names a type. Call before PCSetFromOptions().
 PetscErrorCode SetPoissonPreconditioner(PC pc);
+
+/// Makes a KSP whose options have been read stop on the unpreconditioned residual, from the left or the right; methods
+/// that cannot measure it (minres) keep their own norm, which -info tells. Collective.
+PetscErrorCode StopOnTrueResidual(KSP ksp);
 
 } // namespace krylearn

@@ -130,6 +130,11 @@ PetscErrorCode ReadBoundaries(MPI_Comm comm, FlowConfig *config) {
       b.profile = profile == "parabolic" ? Boundary::Profile::kParabolic : Boundary::Profile::kUniform;
       PetscCall(options.Real((key + "_period").c_str(), "an inflow is multiplied by sin(2 pi t/period); 0: steady",
                              "time", &b.period));
+      PetscCheck(b.period >= 0, comm, PETSC_ERR_USER_INPUT, "-%s_period %g must not be negative; 0 means steady",
+                 key.c_str(), b.period);
+      PetscCheck(b.kind != Kind::kInflow || b.velocity[0] != 0 || b.velocity[1] != 0 || b.velocity[2] != 0, comm,
+                 PETSC_ERR_USER_INPUT, "-%s inflow brings nothing in: its velocity is zero; add -%s_velocity u,v,w",
+                 key.c_str(), key.c_str());
     }
     const bool periodic = config->boundaries[d][0].kind == Kind::kPeriodic;
     config->grid.periodic[d] = periodic || config->boundaries[d][1].kind == Kind::kPeriodic;
@@ -150,33 +155,48 @@ PetscErrorCode ReadTime(MPI_Comm comm, FlowConfig *config) {
   PetscCall(options.Real("dt_growth", "largest growth from step to step", "1", &config->dt_growth));
   PetscCheck(config->cfl > 0 && config->dt_growth > 1 && config->fixed_dt >= 0 && config->dt_max >= 0, comm,
              PETSC_ERR_USER_INPUT, "-cfl must be positive, -dt_growth above 1, -dt and -dt_max not negative");
+  PetscCheck(config->steady_tolerance >= 0, comm, PETSC_ERR_USER_INPUT,
+             "-steady_tol %g must not be negative; 0 turns it off", config->steady_tolerance);
   PetscCheck(config->end_time >= 0 && config->max_steps >= 0, comm, PETSC_ERR_USER_INPUT,
              "-end_time and -max_steps must not be negative");
-  std::string probes;
-  PetscCall(
-      options.String("probes", "points \"x,y[,z]; ...\" whose velocity and pressure go into the history", &probes));
-  if (!probes.empty()) {
-    config->probes.clear();
-    std::stringstream points(probes);
-    for (std::string point; std::getline(points, point, ';');) {
-      Real3 x{0.5, 0.5, 0.5};
-      int n = 0;
-      char *end = &point[0];
-      bool good = true;
-      while (good && n < 3) {
-        char *next;
-        x[n] = std::strtod(end, &next);
-        good = next != end;
-        n += good;
-        end = next;
-        while (*end == ' ') ++end;
-        if (*end != ',') break;
-        ++end;
-      }
-      PetscCheck(good && *end == 0 && n >= 2, comm, PETSC_ERR_USER_INPUT,
-                 "-probes: \"%s\" is no point; write x,y or x,y,z and separate points by ';'", point.c_str());
-      config->probes.push_back(x);
+  PetscFunctionReturn(0);
+}
+
+/// Adds the user's points to the case's own, whose columns its report looks for.
+PetscErrorCode ReadProbes(MPI_Comm comm, FlowConfig *config) {
+  PetscFunctionBeginUser;
+  OptionReader options(comm, "Time");
+  std::string text;
+  PetscCall(options.String("probes",
+                           "points \"x,y[,z]; ...\" whose velocity and pressure go into the history, after those of "
+                           "the case",
+                           &text));
+  const int dim = config->grid.cells[2] == 1 ? 2 : 3;
+  std::stringstream points(text);
+  for (std::string point; std::getline(points, point, ';');) {
+    if (point.find_first_not_of(" \t") == std::string::npos) continue; // a trailing semicolon is no mistake
+    Real3 x{0.5, 0.5, 0.5};
+    if (dim == 3) x[2] = 0.5 * (config->grid.lower[2] + config->grid.upper[2]);
+    int n = 0;
+    char *end = &point[0];
+    bool good = true;
+    while (good && n < 3) {
+      char *next;
+      x[n] = std::strtod(end, &next);
+      good = next != end;
+      n += good;
+      end = next;
+      while (*end == ' ') ++end;
+      if (*end != ',') break;
+      ++end;
     }
+    PetscCheck(good && *end == 0 && n >= 2, comm, PETSC_ERR_USER_INPUT,
+               "-probes: \"%s\" is no point; write x,y or x,y,z and separate points by ';'", point.c_str());
+    for (int d = 0; d < dim; ++d)
+      PetscCheck(x[d] >= config->grid.lower[d] && x[d] <= config->grid.upper[d], comm, PETSC_ERR_USER_INPUT,
+                 "-probes: \"%s\" lies outside the domain, which reaches from %g to %g along %c", point.c_str(),
+                 config->grid.lower[d], config->grid.upper[d], "xyz"[d]);
+    config->probes.push_back(x);
   }
   PetscFunctionReturn(0);
 }
@@ -189,6 +209,7 @@ PetscErrorCode ReadFlowOptions(MPI_Comm comm, FlowConfig *config) {
   PetscCall(ReadFluid(comm, config));
   PetscCall(ReadBoundaries(comm, config));
   PetscCall(ReadTime(comm, config));
+  PetscCall(ReadProbes(comm, config));
   PetscFunctionReturn(0);
 }
 

@@ -199,7 +199,7 @@ PetscErrorCode ImmersedBoundary::CloseFaces(int stage, double step, const Field 
       (*u)[a][q] = 0;
     }
     for (std::ptrdiff_t q : closed_ghosts_[a]) (*u)[a][q] = 0;
-    impulse_[a] += kStageShare[stage] * defect;
+    if (stage >= 0) impulse_[a] += kStageShare[stage] * defect;
   }
   PetscFunctionReturn(0);
 }
@@ -247,13 +247,14 @@ void ImmersedBoundary::BookAdvection(double share, double dt, const FaceFields &
 }
 
 void ImmersedBoundary::BookImplicitStep(double dt, double nu, const FaceFields &u_old, const FaceFields &u_predicted,
-                                        const FaceFields &u_new, const Field &p, const Real3 &force) {
+                                        const FaceFields &u_new, const Field &p, const Field &phi, const Real3 &force) {
   const Layout &l = grid_->Cells();
   for (int a = 0; a < grid_->Dim(); ++a) {
     const double spacing = 1 / grid_->Width(a, l.lo[a]);
     const auto defect = [&](std::ptrdiff_t q) {
       const double viscous = 0.5 * nu * (RegularLaplacian(a, q, u_old) + RegularLaplacian(a, q, u_predicted));
-      const double gradient = (p[q] - p[q - l.stride[a]]) * spacing;
+      const std::ptrdiff_t below = q - l.stride[a];
+      const double gradient = (p[q] - p[below] + phi[q] - phi[below]) * spacing;
       return u_new[a][q] - u_old[a][q] - dt * (viscous - gradient + force[a]);
     };
     double sum = 0;
@@ -263,10 +264,11 @@ void ImmersedBoundary::BookImplicitStep(double dt, double nu, const FaceFields &
   }
 }
 
-void ImmersedBoundary::FixAdvection(const FaceFields &u, FaceFields *out) const {
+void ImmersedBoundary::FixAdvection(const FaceFields &u, const FaceFields &buoyancy, FaceFields *out) const {
   double unused;
   for (int a = 0; a < grid_->Dim(); ++a) {
-    for (const Face &face : irregular_[a]) (*out)[a][face.q] = Advect(a, face.q, u, &unused);
+    for (const Face &face : irregular_[a])
+      (*out)[a][face.q] = Advect(a, face.q, u, &unused) + (buoyancy[a].empty() ? 0 : buoyancy[a][face.q]);
     for (std::ptrdiff_t q : closed_[a]) (*out)[a][q] = 0;
   }
 }

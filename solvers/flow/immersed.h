@@ -21,8 +21,8 @@ namespace krylearn {
 /// one, i.e. the exact discrete momentum balance of the fluid around them.
 class ImmersedBoundary {
 public:
-  /// Distances come from `obstacles` (may be empty: then nothing is irregular), apertures from `cut`, which must outlive
-  /// this object. Collective.
+  /// Distances come from `obstacles` (may be empty: then nothing is irregular), apertures from `cut`, which must
+  /// outlive this object. Collective.
   PetscErrorCode SetUp(std::shared_ptr<const Grid> grid, const BoundaryConditions *boundaries,
                        const Obstacles &obstacles, const CutCells &cut);
   bool Empty() const { return empty_; }
@@ -33,7 +33,7 @@ public:
   PetscErrorCode ExplicitStage(int stage, double dt, double nu, const FaceFields &u, const FaceFields &u_old,
                                const Field &p, const Real3 &force, const FaceFields &buoyancy, FaceFields *out,
                                bool implicit_diagonal = true);
-  /// Zeroes closed faces after the correction u -= step ∇φ, booking its share of the force.
+  /// Zeroes closed faces after the correction u -= step ∇φ, booking its share of the force (stage < 0: books nothing).
   PetscErrorCode CloseFaces(int stage, double step, const Field &phi, FaceFields *u);
   /// Zeroes closed faces without book-keeping.
   void ZeroClosed(FaceFields *u) const;
@@ -49,8 +49,9 @@ public:
     for (int a = 0; a < grid_->Dim(); ++a)
       for (const Face &f : irregular_[a]) row(a, f.q, f.diagonal, f.weight);
   }
-  /// Overwrites `out` (advection only, from Momentum::Tendency with nu = 0) on irregular faces; zero on closed ones.
-  void FixAdvection(const FaceFields &u, FaceFields *out) const;
+  /// Overwrites `out` (advection from Momentum::Tendency with nu = 0, plus buoyancy) on irregular faces; zero on closed
+  /// ones.
+  void FixAdvection(const FaceFields &u, const FaceFields &buoyancy, FaceFields *out) const;
   /// Overwrites `out` (viscous part only) on irregular faces; zero on closed ones.
   void FixDiffusion(double nu, const FaceFields &u, FaceFields *out) const;
   const std::array<std::vector<std::ptrdiff_t>, 3> &Closed() const { return closed_; }
@@ -58,7 +59,7 @@ public:
   /// ends up in the step), then the rest once the step is complete. `n`, `l_old`: regular tendencies, not yet fixed.
   void BookAdvection(double share, double dt, const FaceFields &u, const FaceFields &n);
   void BookImplicitStep(double dt, double nu, const FaceFields &u_old, const FaceFields &u_predicted,
-                        const FaceFields &u_new, const Field &p, const Real3 &force);
+                        const FaceFields &u_new, const Field &p, const Field &phi, const Real3 &force);
 
 private:
   struct Face {

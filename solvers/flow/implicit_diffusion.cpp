@@ -1,5 +1,6 @@
 #include "solvers/flow/implicit_diffusion.h"
 #include "meshes/log.h"
+#include "solvers/poisson_preconditioner.h"
 #include <cmath>
 
 namespace krylearn {
@@ -72,22 +73,34 @@ PetscErrorCode ImplicitDiffusion::SetUpVelocity(std::shared_ptr<const Grid> grid
     if (ierr) return;
     const Int3 c{i, j, k};
     const std::ptrdiff_t q = l.At(i, j, k);
-    const bool given = c[axis] == 0 && grid->AtBoundary(axis, 0);
+    const bool given = c[axis] == 0 && !grid->Periodic(axis); // or outflow, which has no row either
     Row row;
-    if (kind[q] == 1 && !given) row = special[index[q]];
-    if (kind[q] == 0 && !given)
-      for (int d = 0; d < grid->Dim(); ++d)
-        for (int side = 0; side < 2; ++side) {
-          double weight;
+    if (given || kind[q] == 2) {
+      ierr = InsertRow(laplacian_, *grid, c, row);
+      return;
+    }
+    if (kind[q] == 1) row = special[index[q]];
+    for (int d = 0; d < grid->Dim(); ++d)
+      for (int side = 0; side < 2; ++side) {
+        double &weight = row.neighbour[2 * d + side];
+        if (kind[q] == 0) {
           if (d == axis) weight = grid->InverseDistance(d)[c[d]] * grid->InverseWidth(d)[c[d] - 1 + side];
           else weight = grid->InverseWidth(d)[c[d]] * grid->InverseDistance(d)[c[d] + side];
           weight *= 0.5;
           row.centre -= weight;
-          const bool outside = grid->AtBoundary(d, side) && c[d] == (side == 0 ? 0 : l.n[d] - 1);
-          if (outside && d != axis) row.centre += weight * GhostSign(boundaries.At(d, side));
-          else if (!outside) row.neighbour[2 * d + side] = weight;
-          // d == axis, outside, upper side: the boundary face is given or explicit, its increment is no unknown here.
         }
+        if (d == axis) {
+          // The next face is on the boundary: given ones have no increment, outflow ones that of this face.
+          const bool next = !grid->Periodic(d) && c[d] == (side == 0 ? 1 : l.n[d] - 1);
+          if (!next) continue;
+          if (!boundaries.NormalGiven(d, side)) row.centre += weight;
+        } else {
+          const bool outside = grid->AtBoundary(d, side) && c[d] == (side == 0 ? 0 : l.n[d] - 1);
+          if (!outside) continue;
+          row.centre += weight * GhostSign(boundaries.At(d, side));
+        }
+        weight = 0;
+      }
     ierr = InsertRow(laplacian_, *grid, c, row);
   });
   PetscCall(ierr);
@@ -142,10 +155,12 @@ PetscErrorCode ImplicitDiffusion::Finish(const char *prefix) {
   PetscCall(KSPSetOptionsPrefix(ksp_, prefix));
   PetscCall(KSPSetType(ksp_, KSPBCGS)); // Shortley–Weller rows are not symmetric
   PetscCall(KSPSetTolerances(ksp_, 1e-8, PETSC_DEFAULT, PETSC_DEFAULT, 500));
+  PetscCall(KSPSetNormType(ksp_, KSP_NORM_UNPRECONDITIONED));
   PC pc;
   PetscCall(KSPGetPC(ksp_, &pc));
   PetscCall(PCSetType(pc, PCJACOBI));
   PetscCall(KSPSetFromOptions(ksp_));
+  PetscCall(StopOnTrueResidual(ksp_));
   PetscFunctionReturn(0);
 }
 

@@ -15,8 +15,9 @@ public:
   ImplicitDiffusion &operator=(const ImplicitDiffusion &) = delete;
 
   /// Laplacian of velocity component `axis` with homogeneous boundary ghosts. Regular rows are halved (Crank–Nicolson),
-  /// irregular ones are not (backward Euler: thin slivers must not ring). Given and closed faces, and outflow faces
-  /// beyond the last cell, are identity rows. Prefix `velocity_`. Collective.
+  /// irregular ones are not (backward Euler: thin slivers must not ring). Faces on the boundary and
+  /// closed ones have no increment of their own: given ones keep their value, outflow ones follow their inner
+  /// neighbour. Prefix `velocity_`. Collective.
   PetscErrorCode SetUpVelocity(std::shared_ptr<const Grid> grid, const BoundaryConditions &boundaries,
                                const ImmersedBoundary &immersed, int axis);
   /// Half the aperture-weighted Laplacian of a scalar over its capacity. Prefix `scalar_`. Collective.

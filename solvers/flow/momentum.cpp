@@ -28,7 +28,8 @@ void Momentum::SetUp(std::shared_ptr<const Grid> grid, const BoundaryConditions 
 /// One row of unknown faces of component `a`: out = store(q, tendency, inverse_distance) for each face offset q, where
 /// inverse_distance is the reciprocal distance of the two pressure cells that the face separates.
 template <int dim, int a, Momentum::Flux flux, class Store>
-void Momentum::Row(PetscInt j, PetscInt k, double nu, const FaceFields &u, double *out, const Store &store) const {
+void Momentum::Row(const RowRange &range, double nu, const FaceFields &u, double *out, const Store &store) const {
+  const PetscInt j = range.j, k = range.k, begin = range.begin, end = range.end;
   constexpr PetscInt g = Grid::kGhosts;
   const Layout &l = grid_->Cells();
   const std::ptrdiff_t s1 = l.stride[1], s2 = l.stride[2], row = l.At(0, j, k);
@@ -81,7 +82,6 @@ void Momentum::Row(PetscInt j, PetscInt k, double nu, const FaceFields &u, doubl
       return f * ((hi - c) * (up - 0.5 * flux_hi) - (c - lo) * (down + 0.5 * flux_lo));
     }
   };
-  const PetscInt begin = boundaries_->FirstFace(a, 0), end = boundaries_->LastFace(a, 0);
 #pragma GCC ivdep
   for (PetscInt i = begin; i < end; ++i) {
     const std::ptrdiff_t q = row + i;
@@ -91,8 +91,10 @@ void Momentum::Row(PetscInt j, PetscInt k, double nu, const FaceFields &u, doubl
   }
 }
 
-/// Calls visit(dim, component, flux, j, k), the first three as compile-time constants, for all rows of unknown faces.
-/// The components take turns row by row, so that the velocities they share come from the cache.
+/// Calls visit(dim, component, flux, range), the first three as compile-time constants, for all rows of unknown faces.
+/// The components take turns row by row, so that the velocities they share come from the cache. Upper outflow faces,
+/// beyond which there is one ghost layer only, are always treated centrally; nothing is advected in through them
+/// anyway.
 template <class Visit> void Momentum::ForRows(Flux flux, Visit &&visit) const {
   const Layout &l = grid_->Cells();
   std::array<Int3, 3> first, last;
@@ -107,7 +109,18 @@ template <class Visit> void Momentum::ForRows(Flux flux, Visit &&visit) const {
         for (PetscInt j = block; j < std::min(block + kBlock, l.hi[1] + 1); ++j) {
           const auto component = [&](auto index) {
             constexpr int a = decltype(index)::value;
-            if (j >= first[a][1] && j < last[a][1] && k >= first[a][2] && k < last[a][2]) visit(dim, index, kind, j, k);
+            if (j < first[a][1] || j >= last[a][1] || k < first[a][2] || k >= last[a][2]) return;
+            const RowRange range{j, k, boundaries_->FirstFace(a, 0), boundaries_->LastFace(a, 0)};
+            if constexpr (decltype(kind)::value == Flux::kUpwind) {
+              const std::integral_constant<Flux, Flux::kCentral> central;
+              const PetscInt at = a == 1 ? j : k, beyond = grid_->Periodic(a) ? -1 : l.n[a];
+              if (a > 0 && at == beyond) return visit(dim, index, central, range);
+              if (a == 0 && range.end == beyond + 1) {
+                visit(dim, index, kind, RowRange{j, k, range.begin, range.end - 1});
+                return visit(dim, index, central, RowRange{j, k, range.end - 1, range.end});
+              }
+            }
+            visit(dim, index, kind, range);
           };
           component(std::integral_constant<int, 0>());
           component(std::integral_constant<int, 1>());
@@ -140,7 +153,7 @@ PetscErrorCode Momentum::ExplicitStage(const Stage &stage, double dt, double nu,
   PetscCall(PetscLogEventBegin(Log().momentum, 0, 0, 0, 0));
   const double keep = stage.old, euler = stage.euler, step = dt * euler;
   const double *const pressure = p.data();
-  ForRows(flux_, [&](auto dim, auto component, auto flux, PetscInt j, PetscInt k) {
+  ForRows(flux_, [&](auto dim, auto component, auto flux, const RowRange &range) {
     constexpr int a = decltype(component)::value;
     const std::ptrdiff_t s = grid_->Cells().stride[a];
     const double *old = u_old[a].data(), *now = u[a].data();
@@ -148,7 +161,7 @@ PetscErrorCode Momentum::ExplicitStage(const Stage &stage, double dt, double nu,
     const double *lift = buoyancy[a].empty() ? nullptr : buoyancy[a].data();
     const auto run = [&](auto with_lift, auto first) {
       Row<decltype(dim)::value, a, decltype(flux)::value>(
-          j, k, nu, u, (*out)[a].data(), [=](std::ptrdiff_t q, double t, double inverse_distance) {
+          range, nu, u, (*out)[a].data(), [=](std::ptrdiff_t q, double t, double inverse_distance) {
             double rate = t - (pressure[q] - pressure[q - s]) * inverse_distance + g;
             if constexpr (decltype(with_lift)::value) rate += lift[q];
             if constexpr (decltype(first)::value) return now[q] + step * rate;
@@ -171,9 +184,9 @@ PetscErrorCode Momentum::ExplicitStage(const Stage &stage, double dt, double nu,
 PetscErrorCode Momentum::Raw(Flux flux, double nu, double flops, const FaceFields &u, FaceFields *out) const {
   PetscFunctionBeginUser;
   PetscCall(PetscLogEventBegin(Log().momentum, 0, 0, 0, 0));
-  ForRows(flux, [&](auto dim, auto component, auto kind, PetscInt j, PetscInt k) {
+  ForRows(flux, [&](auto dim, auto component, auto kind, const RowRange &range) {
     constexpr int a = decltype(component)::value;
-    Row<decltype(dim)::value, a, decltype(kind)::value>(j, k, nu, u, (*out)[a].data(),
+    Row<decltype(dim)::value, a, decltype(kind)::value>(range, nu, u, (*out)[a].data(),
                                                         [](std::ptrdiff_t, double t, double) { return t; });
   });
   PetscCall(PetscLogFlops(flops * grid_->Cells().OwnedCells()));

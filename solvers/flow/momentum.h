@@ -42,8 +42,12 @@ public:
 
 private:
   enum class Flux { kCentral, kUpwind, kNone };
+  /// Faces [begin, end) along x of row (j, k).
+  struct RowRange {
+    PetscInt j, k, begin, end;
+  };
   template <int dim, int a, Flux flux, class Store>
-  void Row(PetscInt j, PetscInt k, double nu, const FaceFields &u, double *out, const Store &store) const;
+  void Row(const RowRange &range, double nu, const FaceFields &u, double *out, const Store &store) const;
   template <class Visit> void ForRows(Flux flux, Visit &&visit) const;
   PetscErrorCode Raw(Flux flux, double nu, double flops, const FaceFields &u, FaceFields *out) const;
   double FlopsPerCell() const;

@@ -3,6 +3,7 @@
 #include "solvers/poisson_preconditioner.h"
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <limits>
 #include <petscviewer.h>
 
@@ -51,10 +52,14 @@ PetscErrorCode Projection::SetUp(std::shared_ptr<const Grid> grid, const Boundar
       has_inflow_ = has_inflow_ || boundaries->At(d, side).kind == Boundary::Kind::kInflow;
   reference_velocity_ = reference_velocity;
   PetscCall(FindSingularComponents(*grid, coefficients_, &components_));
+  PetscCall(CheckComponentsBalance());
   PetscCall(DMSetMatType(grid->PressureDM(), MATAIJ));
   PetscCall(AssemblePoisson(*grid, coefficients_, &matrix_));
-  PetscBool chosen;
-  PetscCall(PetscOptionsHasName(nullptr, nullptr, "-pressure_pc_type", &chosen));
+  // Options for hypre's algebraic multigrid choose it too.
+  char *options;
+  PetscCall(PetscOptionsGetAll(nullptr, &options));
+  const bool chosen = strstr(options, "-pressure_pc_type") || strstr(options, "-pressure_pc_hypre");
+  PetscCall(PetscFree(options));
   structured_ = pmat_type.empty() && !chosen && StructuredMultigridFits();
   if (structured_ || !pmat_type.empty()) {
     PetscCall(DMSetMatType(grid->PressureDM(), structured_ ? MATHYPRESTRUCT : pmat_type.c_str()));
@@ -104,6 +109,37 @@ bool Projection::StructuredMultigridFits() const {
 #endif
 }
 
+/// What flows into a component without outflow must flow out of it again.
+PetscErrorCode Projection::CheckComponentsBalance() const {
+  PetscFunctionBeginUser;
+  if (!has_inflow_ || components_.cells.empty()) PetscFunctionReturn(0);
+  const Layout &l = grid_->Cells();
+  const std::size_t count = components_.cells.size();
+  std::vector<double> local(2 * count, 0.0), global(2 * count); // net and gross inflow of each component
+  for (int d = 0; d < grid_->Dim(); ++d)
+    for (int side = 0; side < 2; ++side) {
+      const Boundary &b = boundaries_->At(d, side);
+      if (b.kind != Boundary::Kind::kInflow || !grid_->AtBoundary(d, side)) continue;
+      ForEachCell(l, [&](PetscInt i, PetscInt j, PetscInt k) {
+        const Int3 c{i, j, k};
+        const std::ptrdiff_t q = l.At(i, j, k);
+        if (c[d] != (side == 0 ? 0 : l.n[d] - 1) || components_.label[q] < 0) return;
+        Real3 x{grid_->Centre(0, i), grid_->Centre(1, j), grid_->Centre(2, k)};
+        x[d] = grid_->Face(d, side == 0 ? 0 : l.n[d]);
+        const double flux = boundaries_->Value(d, side, d, x, b.period / 4) * grid_->FaceArea(d, i, j, k) *
+                            coefficients_.alpha[d][q + (side == 0 ? 0 : l.stride[d])];
+        local[2 * components_.label[q]] += side == 0 ? flux : -flux;
+        local[2 * components_.label[q] + 1] += std::abs(flux);
+      });
+    }
+  PetscCallMPI(MPI_Allreduce(local.data(), global.data(), PetscMPIInt(2 * count), MPI_DOUBLE, MPI_SUM, grid_->Comm()));
+  for (std::size_t n = 0; n < count; ++n)
+    PetscCheck(std::abs(global[2 * n]) <= 1e-10 * global[2 * n + 1], grid_->Comm(), PETSC_ERR_USER_INPUT,
+               "A net inflow of %g enters a part of the domain that obstacles separate from every outflow; leave a gap",
+               global[2 * n]);
+  PetscFunctionReturn(0);
+}
+
 PetscErrorCode Projection::UseAlgebraicMultigrid() {
   PetscFunctionBeginUser;
   structured_ = false;
@@ -133,6 +169,7 @@ PetscErrorCode Projection::ConfigureSolver() {
   if (structured_) PetscCall(PCSetType(pc, PCPFMG));
   else PetscCall(SetPoissonPreconditioner(pc));
   PetscCall(KSPSetFromOptions(ksp_));
+  PetscCall(StopOnTrueResidual(ksp_));
   PetscCall(KSPGetTolerances(ksp_, &tolerance_, nullptr, nullptr, nullptr));
   PetscCheck(tolerance_ > 1e-13 && tolerance_ < 0.1, grid_->Comm(), PETSC_ERR_USER_INPUT,
              "-pressure_ksp_rtol %g is no tolerance for the scaled divergence; choose 1e-12 to 1e-2", tolerance_);
@@ -300,7 +337,14 @@ PetscErrorCode Projection::Apply(double step, bool strict, FaceFields *u, Field 
     scaled_divergence_ = largest * width_ / reference_velocity_;
     PetscCheck(std::isfinite(scaled_divergence_), grid_->Comm(), PETSC_ERR_FP,
                "The flow has blown up (velocity is not finite); use a smaller -cfl or a finer grid");
-    if (scaled_divergence_ <= 10 * tolerance_) break;
+    if (scaled_divergence_ <= 10 * tolerance_) {
+      tightening_ = std::min(1.0, 1.01 * tightening_); // a hard start need not burden the whole run
+      break;
+    }
+    PetscCheck(attempt + 1 < attempts, grid_->Comm(), PETSC_ERR_NOT_CONVERGED,
+               "The divergence stays at %.1e, above ten times the tolerance %.0e; try another -pressure_pc_type or a "
+               "larger -pressure_ksp_rtol",
+               scaled_divergence_, tolerance_);
     // The root-mean-square test let single cells through; from now on stop lower.
     tightening_ = std::max(1e-6, tightening_ * std::max(0.05, 5 * tolerance_ / scaled_divergence_));
   }

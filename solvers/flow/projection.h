@@ -51,6 +51,7 @@ public:
 
 private:
   bool StructuredMultigridFits() const;
+  PetscErrorCode CheckComponentsBalance() const;
   PetscErrorCode ConfigureSolver();
   /// Volume-integrated divergence of A u into `out` (a vector of the pressure DM), over `step`.
   PetscErrorCode Divergence(const FaceFields &u, double scale, Vec out) const;

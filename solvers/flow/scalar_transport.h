@@ -43,7 +43,7 @@ private:
   ScalarConfig config_;
   /// Null where everything is open; owned by the caller.
   const FaceFields *aperture_ = nullptr;
-  Field capacity_;
+  Field capacity_, delta_;
   std::vector<std::pair<std::ptrdiff_t, double>> sources_;
   std::unique_ptr<ImplicitDiffusion> implicit_;
 };

@@ -86,6 +86,11 @@ private:
   std::vector<ScalarState> scalars_;
   FaceFields velocity_, old_, next_, buoyancy_;
   FaceFields tendency_, tendency_sum_, laplacian_; // Crank–Nicolson only
+  struct OutflowFace {
+    std::ptrdiff_t q, inner;
+    double difference; ///< of their explicit updates
+  };
+  std::vector<OutflowFace> outflow_faces_;
   Field pressure_, stage_pressure_, phi_;
   double time_ = 0;
   PetscInt step_ = 0;

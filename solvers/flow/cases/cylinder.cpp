@@ -48,13 +48,16 @@ PetscErrorCode Configure(MPI_Comm comm, FlowConfig *config) {
   PetscFunctionReturn(0);
 }
 
+/// The probes in front of and behind the cylinder come first in the history, before the user's.
 PetscErrorCode Report(FlowSolver &flow, const History &history) {
   PetscFunctionBeginUser;
   MPI_Comm comm = flow.GetGrid()->Comm();
   const auto &time = history.Column("time"), &cd = history.Column("Cd"), &cl = history.Column("Cl");
   const auto &front = history.Column("probe0_p"), &back = history.Column("probe1_p");
   if (time.empty()) PetscFunctionReturn(0);
-  PetscCall(PetscPrintf(comm, "Cd: %.6f\nCl: %.6f\ndelta_p: %.6f\n", cd.back(), cl.back(), front.back() - back.back()));
+  if (!cd.empty()) PetscCall(PetscPrintf(comm, "Cd: %.6f\nCl: %.6f\n", cd.back(), cl.back()));
+  if (!front.empty() && !back.empty()) PetscCall(PetscPrintf(comm, "delta_p: %.6f\n", front.back() - back.back()));
+  if (cd.empty()) PetscFunctionReturn(0); // no obstacle, no forces
   const double frequency = OscillationFrequency(time, cl);
   // Extremes over the second half, when the vortex street has developed; over everything after the start for one pulse.
   const bool pulse = flow.Config().boundaries[0][0].period > 0;
