@@ -32,7 +32,7 @@ static PetscErrorCode Body(MPI_Comm comm) {
   config.case_name = name;
   PetscCall(flow_case->configure(comm, &config));
   PetscCall(ReadFlowOptions(comm, &config));
-  PetscCall(ReadRunOptions(comm, config, &run));
+  PetscCall(ReadRunOptions(comm, &run));
   if (HelpWanted()) PetscFunctionReturn(0);
   if (run.dry_run) {
     PetscCall(RefuseMisspeltOptions(comm));

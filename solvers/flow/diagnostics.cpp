@@ -2,6 +2,7 @@
 #include "meshes/log.h"
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 namespace krylearn {
 
@@ -49,7 +50,9 @@ PetscErrorCode ComputeIntegrals(const FlowSolver &flow, FlowIntegrals *integrals
   PetscCallMPI(MPI_Allreduce(&speed, &integrals->largest_speed, 1, MPI_DOUBLE, MPI_MAX, grid.Comm()));
   integrals->kinetic_energy = global[0] / global[2];
   integrals->enstrophy = global[1] / global[2];
-  integrals->largest_speed = std::sqrt(integrals->largest_speed);
+  // std::max() passes NaN by, the sum of the energy does not.
+  integrals->largest_speed =
+      std::isfinite(global[0]) ? std::sqrt(integrals->largest_speed) : std::numeric_limits<double>::quiet_NaN();
   PetscCall(PetscLogFlops((dim == 2 ? 22.0 : 40.0) * l.OwnedCells()));
   PetscCall(PetscLogEventEnd(Log().diagnostics, 0, 0, 0, 0));
   PetscFunctionReturn(0);

@@ -9,7 +9,7 @@ namespace krylearn {
 struct FlowIntegrals {
   double kinetic_energy = 0; ///< mean of |u|²/2
   double enstrophy = 0;      ///< mean of |∇×u|²/2
-  double largest_speed = 0;
+  double largest_speed = 0;  ///< NaN where the energy is not finite
 };
 
 /// Collective.

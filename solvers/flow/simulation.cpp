@@ -1,10 +1,10 @@
 #include "solvers/flow/simulation.h"
+#include "meshes/files.h"
 #include "meshes/options.h"
 #include "solvers/flow/diagnostics.h"
 #include <algorithm>
 #include <cmath>
 #include <csignal>
-#include <sys/stat.h>
 #include <unistd.h>
 
 namespace krylearn {
@@ -14,7 +14,7 @@ void RequestStop(int) { stop_requested = 1; }
 constexpr double kSnap = 1e-9; // relative slack when a step is to land on an output time
 } // namespace
 
-PetscErrorCode ReadRunOptions(MPI_Comm comm, const FlowConfig &config, RunOptions *run) {
+PetscErrorCode ReadRunOptions(MPI_Comm comm, RunOptions *run) {
   PetscFunctionBeginUser;
   OptionReader options(comm, "Run and output");
   PetscCall(options.String("output", "folder for history.csv, snapshots and checkpoints; none: nothing is written",
@@ -32,9 +32,12 @@ PetscErrorCode ReadRunOptions(MPI_Comm comm, const FlowConfig &config, RunOption
   PetscCall(options.Bool("dry_run", "print cells, memory and time step, then stop", &run->dry_run));
   PetscCheck(run->output_every >= 0 && run->checkpoint_every >= 0 && run->wall_time >= 0, comm, PETSC_ERR_USER_INPUT,
              "-output_every, -checkpoint_every and -wall_time must not be negative");
-  PetscCheck(run->output_every == 0 || !run->output.empty(), comm, PETSC_ERR_USER_INPUT,
-             "-output_every needs a folder: add -output DIR");
-  (void)config;
+  const std::pair<const char *, bool> needy[] = {{"output_every", run->output_every > 0},
+                                                 {"checkpoint_every", run->checkpoint_every > 0},
+                                                 {"average_from", run->average_from >= 0}};
+  for (const auto &option : needy)
+    PetscCheck(!option.second || !run->output.empty(), comm, PETSC_ERR_USER_INPUT,
+               "-%s needs a folder: add -output DIR", option.first);
   PetscFunctionReturn(0);
 }
 
@@ -88,6 +91,12 @@ PetscErrorCode Simulation::SetUp(MPI_Comm comm, const FlowCase &flow_case, const
   first_time_ = flow_.Time();
   first_step_ = flow_.StepNumber();
   PetscCall(OpenOutputs());
+  if (options.wall_time > 0 && options.output.empty())
+    PetscCall(
+        PetscPrintf(comm, "notice: -wall_time will stop the run without a checkpoint; add -output DIR for one\n"));
+  if (flow_.FilledCells() > 0)
+    PetscCall(PetscPrintf(comm, "notice: %" PetscInt64_FMT " cells in pockets closed off by obstacles were filled\n",
+                          flow_.FilledCells()));
   PetscFunctionReturn(0);
 }
 
@@ -112,19 +121,17 @@ PetscErrorCode Simulation::OpenOutputs() {
   for (std::size_t n = 0; n < config.probes.size(); ++n)
     for (const char *name : {"u", "v", "w", "p"}) columns.push_back("probe" + std::to_string(n) + "_" + name);
   for (const ScalarConfig &scalar : config.scalars) columns.push_back(scalar.name + "_total");
-  PetscCall(history_.Open(comm_, options_.output.empty() ? "" : options_.output + "/history.csv", columns, resume));
-  if (!options_.capture.empty()) {
-    int failed = 0;
-    if (rank_ == 0) {
-      struct stat info;
-      mkdir(options_.capture.c_str(), 0777);
-      failed = stat(options_.capture.c_str(), &info) != 0 || !S_ISDIR(info.st_mode);
-    }
-    PetscCallMPI(MPI_Bcast(&failed, 1, MPI_INT, 0, comm_));
-    PetscCheck(!failed, comm_, PETSC_ERR_USER_INPUT, "Cannot create the folder %s for -capture",
-               options_.capture.c_str());
-    PetscCall(flow_.GetProjection().CaptureTo(options_.capture));
+  // Every place is looked at before the first file is replaced.
+  if (!options_.capture.empty()) PetscCall(PrepareFolder(comm_, options_.capture));
+  const std::string checkpoint = options_.output + "/checkpoint.h5";
+  std::string complaint;
+  if (!options_.output.empty() && rank_ == 0) {
+    complaint = WhyNotWritable(checkpoint);
+    unlink((checkpoint + ".part").c_str());
   }
+  PetscCall(AgreeOnComplaint(comm_, PETSC_ERR_FILE_OPEN, "Cannot write " + checkpoint, complaint));
+  PetscCall(history_.Open(comm_, options_.output.empty() ? "" : options_.output + "/history.csv", columns, resume));
+  if (!options_.capture.empty()) PetscCall(flow_.GetProjection().CaptureTo(options_.capture));
   PetscFunctionReturn(0);
 }
 
@@ -188,10 +195,13 @@ PetscErrorCode Simulation::Record(double dt) {
     row.push_back(total);
   }
   PetscCall(history_.Add(row));
+  // Probes inside obstacles are NaN; nothing else may be.
+  bool finite = std::isfinite(integrals.kinetic_energy) && std::isfinite(projection.ScaledDivergence());
+  for (std::size_t n = 0; n < flow_.Scalars(); ++n) finite = finite && std::isfinite(row[row.size() - 1 - n]);
   worst_divergence_ = std::max(worst_divergence_, projection.ScaledDivergence());
   pressure_iterations_ += projection.Iterations();
-  PetscCheck(std::isfinite(integrals.kinetic_energy), comm_, PETSC_ERR_FP,
-             "The flow has blown up at time %g; use a smaller -cfl or a finer grid", flow_.Time());
+  PetscCheck(finite, comm_, PETSC_ERR_FP, "The flow has blown up at time %g; use a smaller -cfl or a finer grid",
+             flow_.Time());
   PetscFunctionReturn(0);
 }
 

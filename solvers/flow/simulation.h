@@ -14,7 +14,7 @@ struct RunOptions {
 };
 
 /// Reads the options of a run; prints them under -help. Collective.
-PetscErrorCode ReadRunOptions(MPI_Comm comm, const FlowConfig &config, RunOptions *options);
+PetscErrorCode ReadRunOptions(MPI_Comm comm, RunOptions *options);
 
 /// Runs a flow case. Files in the output folder: history.csv (a row per step), NAME.xdmf with its HDF5 snapshots, and
 /// checkpoint.h5, from which -restart continues: bit for bit on the same number of ranks.
@@ -24,8 +24,6 @@ public:
   PetscErrorCode SetUp(MPI_Comm comm, const FlowCase &flow_case, const FlowConfig &config, const RunOptions &options);
   /// Steps to the end, the steady state, the wall-time limit or SIGUSR1 (both write a checkpoint and stop). Collective.
   PetscErrorCode Run();
-  FlowSolver &Flow() { return flow_; }
-  const History &GetHistory() const { return history_; }
   /// Prints cells, memory and a first estimate of the time step without allocating the fields. Collective.
   static PetscErrorCode DryRun(MPI_Comm comm, const FlowConfig &config);
 
