@@ -1,4 +1,5 @@
 #include "solvers/flow/projection.h"
+#include "meshes/files.h"
 #include "meshes/log.h"
 #include "solvers/poisson_preconditioner.h"
 #include <algorithm>
@@ -13,7 +14,8 @@ namespace {
 /// about three times as much, is the faster one.
 constexpr PetscInt kStructuredLimit = 25;
 
-/// Writes a matrix or vector in PETSc's binary format, without the .info file beside it.
+/// Writes a matrix or vector in PETSc's binary format under its final name only once it is complete, without the .info
+/// file beside it.
 PetscErrorCode WriteBinary(MPI_Comm comm, const std::string &path, PetscObject object) {
   PetscFunctionBeginUser;
   PetscViewer viewer;
@@ -21,9 +23,14 @@ PetscErrorCode WriteBinary(MPI_Comm comm, const std::string &path, PetscObject o
   PetscCall(PetscViewerSetType(viewer, PETSCVIEWERBINARY));
   PetscCall(PetscViewerFileSetMode(viewer, FILE_MODE_WRITE));
   PetscCall(PetscViewerBinarySetSkipInfo(viewer, PETSC_TRUE));
-  PetscCall(PetscViewerFileSetName(viewer, path.c_str()));
+  const std::string temporary = path + ".part";
+  PetscCall(PetscViewerFileSetName(viewer, temporary.c_str()));
   PetscCall(PetscObjectView(object, viewer));
   PetscCall(PetscViewerDestroy(&viewer));
+  PetscMPIInt rank;
+  PetscCallMPI(MPI_Comm_rank(comm, &rank));
+  PetscCall(AgreeOnComplaint(comm, PETSC_ERR_FILE_WRITE, "Cannot write " + path,
+                             rank == 0 ? Publish(temporary, path) : ""));
   PetscFunctionReturn(0);
 }
 } // namespace
