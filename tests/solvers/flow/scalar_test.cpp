@@ -163,7 +163,7 @@ TEST(Scalar, ConductionBetweenWallsOfGivenValuesIsLinear) {
   FlowSolver flow;
   ASSERT_PETSC_OK(flow.SetUp(PETSC_COMM_WORLD, config));
   ASSERT_PETSC_OK(flow.Initialise());
-  Advance(&flow, 0.05, 60);
+  Advance(&flow, 0.02, 120);
   EXPECT_LT(MeanError(flow, [](const Real3 &x) { return 1 + 2 * x[1]; }), 1e-9);
 }
 
