@@ -113,9 +113,7 @@ PetscErrorCode ReadBoundaries(MPI_Comm comm, FlowConfig *config) {
     for (int side = 0; side < 2; ++side) {
       Boundary &b = config->boundaries[d][side];
       const std::string key = std::string("boundary_") + "xyz"[d] + (side ? "hi" : "lo");
-      std::string kind;
-      for (const auto &k : kKinds)
-        if (k.second == b.kind) kind = k.first;
+      std::string kind = BoundaryName(b.kind);
       PetscCall(options.Choice(key.c_str(), "what holds on this side", names, &kind));
       for (const auto &k : kKinds)
         if (k.first == kind) b.kind = k.second;
@@ -202,6 +200,12 @@ PetscErrorCode ReadProbes(MPI_Comm comm, FlowConfig *config) {
 }
 
 } // namespace
+
+const char *BoundaryName(Kind kind) {
+  for (const auto &k : kKinds)
+    if (k.second == kind) return k.first.c_str();
+  return "";
+}
 
 PetscErrorCode ReadFlowOptions(MPI_Comm comm, FlowConfig *config) {
   PetscFunctionBeginUser;

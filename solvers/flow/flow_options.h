@@ -9,4 +9,7 @@ namespace krylearn {
 /// without a grid. Collective.
 PetscErrorCode ReadFlowOptions(MPI_Comm comm, FlowConfig *config);
 
+/// What -boundary_xlo and the like call this kind.
+const char *BoundaryName(Boundary::Kind kind);
+
 } // namespace krylearn
