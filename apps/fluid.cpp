@@ -13,16 +13,32 @@ using namespace krylearn;
 static const char help[] = "fluid: MPI-parallel incompressible Navier-Stokes on a staggered grid\n"
                            "usage: mpirun -n RANKS fluid -case NAME [options]\n";
 
+/// Without a case: the cases and, under -help, every option with its default where the case does not set it.
+static PetscErrorCode ListCases(MPI_Comm comm) {
+  PetscFunctionBeginUser;
+  PetscCall(PetscPrintf(comm, "%sCases:\n", HelpWanted() ? "" : help));
+  for (const FlowCase &c : FlowCases()) PetscCall(PetscPrintf(comm, "  %-16s %s\n", c.name, c.description));
+  PetscCall(PetscPrintf(comm, "All options: fluid -help; with the defaults of a case: fluid -case NAME -help\n"));
+  if (!HelpWanted()) PetscFunctionReturn(0);
+  FlowConfig all;
+  for (const FlowCase &c : FlowCases()) {
+    FlowConfig config;
+    PetscCall(c.configure(comm, &config));
+    if (!config.scalars.empty()) all.scalars = config.scalars;
+  }
+  RunOptions run;
+  PetscCall(ReadFlowOptions(comm, &all));
+  PetscCall(ReadRunOptions(comm, &run));
+  PetscFunctionReturn(0);
+}
+
 static PetscErrorCode Body(MPI_Comm comm) {
   PetscFunctionBeginUser;
   OptionReader options(comm, "Case");
   std::string name;
   PetscCall(options.String("case", "which flow to run", &name));
   if (name.empty()) {
-    PetscCall(PetscPrintf(comm, "%sCases:\n", HelpWanted() ? "" : help));
-    for (const FlowCase &c : FlowCases()) PetscCall(PetscPrintf(comm, "  %-16s %s\n", c.name, c.description));
-    PetscCall(PetscPrintf(comm, "Options of a case: fluid -case NAME -help. Solvers: prefixes -pressure_, -velocity_, "
-                                "-scalar_ (such as -pressure_pc_type hypre).\n"));
+    PetscCall(ListCases(comm));
     PetscFunctionReturn(0);
   }
   const FlowCase *flow_case;

@@ -1,6 +1,8 @@
 #include "solvers/flow/flow_options.h"
 #include "meshes/options.h"
 #include <cmath>
+#include <cstdlib>
+#include <cstring>
 #include <sstream>
 
 namespace krylearn {
@@ -106,7 +108,8 @@ PetscErrorCode ReadBoundaries(MPI_Comm comm, FlowConfig *config) {
   PetscFunctionBeginUser;
   AddOptionFamily("boundary_");
   OptionReader options(comm, "Boundaries (xlo, xhi, ylo, yhi, zlo, zhi)");
-  const int dim = config->grid.cells[2] == 1 ? 2 : 3;
+  // The list of all options, without a case, shows all sides.
+  const int dim = config->grid.cells[2] == 1 && !config->case_name.empty() ? 2 : 3;
   std::vector<std::string> names;
   for (const auto &kind : kKinds) names.push_back(kind.first);
   for (int d = 0; d < dim; ++d) {
@@ -199,7 +202,37 @@ PetscErrorCode ReadProbes(MPI_Comm comm, FlowConfig *config) {
   PetscFunctionReturn(0);
 }
 
+/// Options of the linear solvers are PETSc's; -help names their prefixes.
+PetscErrorCode ExplainSolvers(MPI_Comm comm) {
+  PetscFunctionBeginUser;
+  PetscBool help;
+  PetscCall(PetscOptionsHasHelp(nullptr, &help));
+  if (!help) PetscFunctionReturn(0);
+  PetscCall(PetscPrintf(
+      comm, "\nSolvers (any KSP and PC option of PETSc with a prefix; all of them: -help petsc)\n"
+            "  -pressure_ksp_rtol <real>          divergence left behind, scaled by h/U; no cell exceeds ten times it "
+            "h/U (default 1e-6)\n"
+            "  -pressure_...                      pressure projection: CG with PFMG or BoomerAMG unless "
+            "-pressure_pc_type says otherwise\n"
+            "  -velocity_...                      viscosity under -viscous crank_nicolson\n"
+            "  -scalar_...                        diffusion of scalars under -viscous crank_nicolson\n"));
+  PetscFunctionReturn(0);
+}
+
 } // namespace
+
+PetscErrorCode WantedDimension(int fallback, int *dim) {
+  PetscFunctionBeginUser;
+  // Mistakes in the text are met by ReadFlowOptions().
+  char text[128] = "";
+  PetscBool given;
+  PetscCall(PetscOptionsGetString(nullptr, nullptr, "-grid", text, sizeof text, &given));
+  *dim = fallback;
+  if (!given) PetscFunctionReturn(0);
+  const char *first = std::strchr(text, ','), *second = first ? std::strchr(first + 1, ',') : nullptr;
+  *dim = second && std::atol(second + 1) != 1 ? 3 : 2;
+  PetscFunctionReturn(0);
+}
 
 const char *BoundaryName(Kind kind) {
   for (const auto &k : kKinds)
@@ -214,6 +247,7 @@ PetscErrorCode ReadFlowOptions(MPI_Comm comm, FlowConfig *config) {
   PetscCall(ReadBoundaries(comm, config));
   PetscCall(ReadTime(comm, config));
   PetscCall(ReadProbes(comm, config));
+  PetscCall(ExplainSolvers(comm));
   PetscFunctionReturn(0);
 }
 

@@ -9,6 +9,9 @@ namespace krylearn {
 /// without a grid. Collective.
 PetscErrorCode ReadFlowOptions(MPI_Comm comm, FlowConfig *config);
 
+/// 2 or 3, as -grid asks for; `fallback` without it. For cases that look different in 2D and 3D, as they are configured
+/// before the command line is read. Collective.
+PetscErrorCode WantedDimension(int fallback, int *dim);
 /// What -boundary_xlo and the like call this kind.
 const char *BoundaryName(Boundary::Kind kind);
 

@@ -41,6 +41,30 @@ PetscErrorCode ReadRunOptions(MPI_Comm comm, RunOptions *run) {
   PetscFunctionReturn(0);
 }
 
+/// Meets the mistakes in grid and boundaries that a real run would. A grid that is large for these ranks is coarsened
+/// first, as coordinates and index tables take memory too.
+static PetscErrorCode CheckGridAndBoundaries(MPI_Comm comm, const FlowConfig &config, double cells_per_rank) {
+  PetscFunctionBeginUser;
+  constexpr double kCheap = 4e6;
+  GridSpec spec = config.grid;
+  PetscCheck(cells_per_rank <= kCheap || double(spec.cells[0]) * spec.cells[1] * spec.cells[2] <= PETSC_MAX_INT, comm,
+             PETSC_ERR_USER_INPUT,
+             "The grid has more cells than this PETSc has row numbers (%.3g); configure PETSc with 64-bit indices or "
+             "choose a coarser grid",
+             double(PETSC_MAX_INT));
+  for (int d = 0; cells_per_rank > kCheap; d = (d + 1) % 3) {
+    if (spec.cells[d] < 64) continue; // of so many cells some axis has more
+    cells_per_rank *= double(spec.cells[d] / 2) / spec.cells[d];
+    spec.cells[d] /= 2;
+    spec.faces[d].clear();
+  }
+  std::shared_ptr<const Grid> grid;
+  PetscCall(Grid::Create(comm, spec, &grid));
+  BoundaryConditions boundaries;
+  PetscCall(boundaries.SetUp(grid, config.boundaries));
+  PetscFunctionReturn(0);
+}
+
 PetscErrorCode Simulation::DryRun(MPI_Comm comm, const FlowConfig &config) {
   PetscFunctionBeginUser;
   const Int3 &n = config.grid.cells;
@@ -48,16 +72,18 @@ PetscErrorCode Simulation::DryRun(MPI_Comm comm, const FlowConfig &config) {
   const int dim = n[2] == 1 ? 2 : 3;
   PetscMPIInt ranks;
   PetscCallMPI(MPI_Comm_size(comm, &ranks));
+  PetscCall(CheckGridAndBoundaries(comm, config, cells / ranks));
   // Fields of the solver, apertures, one 5- or 7-point matrix with its vectors and a preconditioner of twice that.
   const double fields = 3 * dim + 3 + 2 * dim + 2 + 3.0 * config.scalars.size() + (config.crank_nicolson ? 3 * dim : 0);
   const double matrix = (2 * dim + 1) * 12.0 + 4 * 8.0;
-  double h = 1e300, viscous = 0;
+  double h = 1e300, viscous = 0, diffusivity = config.viscosity;
+  for (const ScalarConfig &scalar : config.scalars) diffusivity = std::max(diffusivity, scalar.diffusivity);
   for (int d = 0; d < dim; ++d) {
     double smallest = (config.grid.upper[d] - config.grid.lower[d]) / n[d];
     for (std::size_t i = 0; i + 1 < config.grid.faces[d].size(); ++i)
       smallest = std::min(smallest, config.grid.faces[d][i + 1] - config.grid.faces[d][i]);
     h = std::min(h, smallest);
-    if (!config.crank_nicolson) viscous += 4 * config.viscosity / (smallest * smallest);
+    if (!config.crank_nicolson) viscous += 4 * diffusivity / (smallest * smallest);
   }
   const double dt = config.fixed_dt > 0 ? config.fixed_dt : 1 / (config.velocity / (h * config.cfl) + viscous / 2);
   const double steps = std::min(double(config.max_steps), std::ceil(config.end_time / dt));

@@ -24,7 +24,8 @@ public:
   PetscErrorCode SetUp(MPI_Comm comm, const FlowCase &flow_case, const FlowConfig &config, const RunOptions &options);
   /// Steps to the end, the steady state, the wall-time limit or SIGUSR1 (both write a checkpoint and stop). Collective.
   PetscErrorCode Run();
-  /// Prints cells, memory and a first estimate of the time step without allocating the fields. Collective.
+  /// Checks grid and boundaries, prints cells, memory and a first estimate of the time step without allocating the
+  /// fields. Collective.
   static PetscErrorCode DryRun(MPI_Comm comm, const FlowConfig &config);
 
 private:

@@ -11,8 +11,12 @@
 namespace krylearn {
 namespace {
 
-PetscErrorCode Configure(MPI_Comm, FlowConfig *config) {
+std::string reference_folder = "data/reference"; // set by Configure(), used by Report()
+
+PetscErrorCode Configure(MPI_Comm comm, FlowConfig *config) {
   PetscFunctionBeginUser;
+  OptionReader options(comm, "Cavity");
+  PetscCall(options.String("cavity_reference", "folder of ghia1982_u.csv and ghia1982_v.csv", &reference_folder));
   config->grid.cells = {128, 128, 1};
   config->boundaries[1][1].velocity = {1, 0, 0};
   config->viscosity = 1e-3;
@@ -106,9 +110,6 @@ PetscErrorCode Report(FlowSolver &flow, const History &) {
   PetscFunctionBeginUser;
   MPI_Comm comm = flow.GetGrid()->Comm();
   if (flow.GetGrid()->Dim() == 3) PetscFunctionReturn(0);
-  std::string folder = "data/reference";
-  OptionReader options(comm, "Cavity");
-  PetscCall(options.String("cavity_reference", "folder of ghia1982_u.csv and ghia1982_v.csv", &folder));
   const double lid = flow.Config().boundaries[1][1].velocity[0];
   std::vector<double> y, u, x, v;
   PetscCall(Centreline(flow, 0, &y, &u));
@@ -121,8 +122,8 @@ PetscErrorCode Report(FlowSolver &flow, const History &) {
   Extremum(x, v, -1, &at, &value);
   PetscCall(PetscPrintf(comm, "v_min: %.6f at x = %.4f (y = 1/2)\n", value, at));
   const int reynolds = int(std::lround(lid / flow.Config().viscosity));
-  const double du = Deviation(folder + "/ghia1982_u.csv", reynolds, y, u);
-  const double dv = Deviation(folder + "/ghia1982_v.csv", reynolds, x, v);
+  const double du = Deviation(reference_folder + "/ghia1982_u.csv", reynolds, y, u);
+  const double dv = Deviation(reference_folder + "/ghia1982_v.csv", reynolds, x, v);
   if (du >= 0 && dv >= 0)
     PetscCall(PetscPrintf(comm, "ghia_deviation: %.5f of the lid speed (largest over both centrelines, Re %d)\n",
                           std::max(du, dv) / lid, reynolds));

@@ -1,16 +1,19 @@
-// Hot smoke rising in a box: a disc-shaped source on the floor, freely, or past a sphere.
+// Hot smoke rising in a box: a disc-shaped source on the floor (2D: a strip), freely, or past a sphere.
 #include "solvers/flow/cases.h"
+#include "solvers/flow/flow_options.h"
 #include <cmath>
 
 namespace krylearn {
 namespace {
 
 /// A box of 1 x 1 x 1.5 (2D: 1 x 1.5), height along the last axis, open at the top. Temperature drives, smoke marks.
-PetscErrorCode Configure(FlowConfig *config, bool three) {
+PetscErrorCode ConfigurePlume(MPI_Comm, FlowConfig *config) {
   PetscFunctionBeginUser;
-  const int up = three ? 2 : 1;
-  config->grid.cells = three ? Int3{48, 48, 72} : Int3{96, 144, 1};
-  config->grid.upper = three ? Real3{1, 1, 1.5} : Real3{1, 1.5, 1};
+  int dim;
+  PetscCall(WantedDimension(3, &dim));
+  const int up = dim - 1;
+  config->grid.cells = dim == 3 ? Int3{48, 48, 72} : Int3{96, 144, 1};
+  config->grid.upper = dim == 3 ? Real3{1, 1, 1.5} : Real3{1, 1.5, 1};
   for (int d = 0; d <= up; ++d)
     for (int side = 0; side < 2; ++side) config->boundaries[d][side].kind = Boundary::Kind::kSlip;
   config->boundaries[up][0].kind = Boundary::Kind::kNoSlip;
@@ -21,8 +24,8 @@ PetscErrorCode Configure(FlowConfig *config, bool three) {
   config->advection = Advection::kUpwind;
   config->cfl = 0.5; // keeps the limited scalar advection bounded
   config->end_time = 4;
-  const auto source = [up, three](const Real3 &x) {
-    const double dx = x[0] - 0.5, dy = three ? x[1] - 0.5 : 0;
+  const auto source = [up](const Real3 &x) {
+    const double dx = x[0] - 0.5, dy = up == 2 ? x[1] - 0.5 : 0;
     return dx * dx + dy * dy < 0.12 * 0.12 && x[up] < 0.06 ? 1.0 : std::nan("");
   };
   ScalarConfig temperature, smoke;
@@ -36,12 +39,10 @@ PetscErrorCode Configure(FlowConfig *config, bool three) {
   PetscFunctionReturn(0);
 }
 
-PetscErrorCode ConfigurePlume(MPI_Comm, FlowConfig *config) { return Configure(config, true); }
-
-PetscErrorCode ConfigureObstacle(MPI_Comm, FlowConfig *config) {
+PetscErrorCode ConfigureObstacle(MPI_Comm comm, FlowConfig *config) {
   PetscFunctionBeginUser;
-  PetscCall(Configure(config, true));
-  config->obstacle_text = "sphere:0.5,0.5,0.6,0.15";
+  PetscCall(ConfigurePlume(comm, config));
+  config->obstacle_text = config->grid.cells[2] == 1 ? "cylinder:0.5,0.6,0.15" : "sphere:0.5,0.5,0.6,0.15";
   PetscFunctionReturn(0);
 }
 
@@ -57,8 +58,10 @@ PetscErrorCode Report(FlowSolver &flow, const History &) {
 
 } // namespace
 
-const FlowCase kSmokePlume = {"smoke_plume", "hot smoke rising from a disc on the floor of a box open at the top (3D)",
-                              ConfigurePlume, Report};
-const FlowCase kSmokeObstacle = {"smoke_obstacle", "the same plume hitting a sphere (3D)", ConfigureObstacle, Report};
+const FlowCase kSmokePlume = {
+    "smoke_plume", "hot smoke rising from a disc on the floor of a box open at the top (3D, or 2D by -grid nx,ny)",
+    ConfigurePlume, Report};
+const FlowCase kSmokeObstacle = {"smoke_obstacle", "the same plume hitting a sphere (3D; 2D: a cylinder)",
+                                 ConfigureObstacle, Report};
 
 } // namespace krylearn
