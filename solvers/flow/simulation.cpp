@@ -52,7 +52,8 @@ static PetscErrorCode CheckGridAndBoundaries(MPI_Comm comm, const FlowConfig &co
              "The grid has more cells than this PETSc has row numbers (%.3g); configure PETSc with 64-bit indices or "
              "choose a coarser grid",
              double(PETSC_MAX_INT));
-  for (int d = 0; cells_per_rank > kCheap; d = (d + 1) % 3) {
+  const bool positive = *std::min_element(spec.cells.begin(), spec.cells.end()) > 0;
+  for (int d = 0; positive && cells_per_rank > kCheap; d = (d + 1) % 3) {
     if (spec.cells[d] < 64) continue; // of so many cells some axis has more
     cells_per_rank *= double(spec.cells[d] / 2) / spec.cells[d];
     spec.cells[d] /= 2;
