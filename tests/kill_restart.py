@@ -16,7 +16,8 @@ import subprocess
 import sys
 import time
 
-CASE = ["-case", "cavity", "-grid", "96,96", "-steady_tol", "0", "-checkpoint_every", "1e-9"]
+CASE = ["-case", "cavity", "-grid", "96,96", "-steady_tol", "0"]
+ALL_THE_TIME = ["-checkpoint_every", "1e-9"]
 
 
 def kill_all(launcher, app):
@@ -55,7 +56,8 @@ def main():
     reached, interrupted = 0, 0
     for number in range(options.rounds):
         restart = ["-restart", checkpoint] if number else []
-        command = options.launch + [options.app] + CASE + ["-output", os.path.join(options.folder, "out")] + restart
+        folder = os.path.join(options.folder, "out")
+        command = options.launch + [options.app] + CASE + ALL_THE_TIME + ["-output", folder] + restart
         before = os.stat(checkpoint).st_mtime_ns if number else 0
         run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)
         deadline = time.monotonic() + 60
