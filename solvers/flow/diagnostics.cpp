@@ -131,7 +131,7 @@ double OscillationFrequency(const std::vector<double> &time, const std::vector<d
       lowest = std::min(lowest, signal[n]), highest = std::max(highest, signal[n]);
       largest = std::max(largest, std::abs(signal[n]));
     }
-  if (highest - lowest < 0.01 * largest) return 0; // solver noise on a steady value
+  if (highest - lowest < 0.05 * largest) return 0; // the last of a transient, or solver noise on a steady value
   double first = 0, last = 0;
   int crossings = 0;
   for (std::size_t n = 1; n < time.size(); ++n) {

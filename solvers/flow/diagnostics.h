@@ -20,7 +20,7 @@ PetscErrorCode ComputeIntegrals(const FlowSolver &flow, FlowIntegrals *integrals
 PetscErrorCode Probe(const FlowSolver &flow, const Real3 &point, std::array<double, 4> *values);
 
 /// Frequency of an oscillating signal: upward crossings of its mean over the second half of the record, linearly
-/// interpolated. 0 where fewer than three crossings are found, or where the signal varies by less than 1 % of its size.
+/// interpolated. 0 where fewer than three crossings are found, or where the signal varies by less than 5 % of its size.
 double OscillationFrequency(const std::vector<double> &time, const std::vector<double> &signal);
 
 /// Value of component `axis` (3: pressure) at x and t.
