@@ -59,9 +59,7 @@ PetscErrorCode Guarded(PetscErrorCode (*body)(MPI_Comm)) {
     return Fail(PETSC_ERR_MEM, "out of memory; use a smaller grid or more nodes");
   } catch (const std::exception &e) {
     return Fail(PETSC_ERR_LIB, std::string("unexpected exception: ") + e.what());
-  } catch (...) {
-    return Fail(PETSC_ERR_LIB, "unexpected exception of unknown type");
-  }
+  } catch (...) { return Fail(PETSC_ERR_LIB, "unexpected exception of unknown type"); }
 }
 
 std::string OneLine(const std::string &name, PetscErrorCode code, bool show_rank) {
@@ -73,7 +71,7 @@ std::string OneLine(const std::string &name, PetscErrorCode code, bool show_rank
   }
   // The user's own mistakes need no place in the code; others are reported with it.
   const bool users = code == PETSC_ERR_USER_INPUT || code == PETSC_ERR_FILE_OPEN || code == PETSC_ERR_FILE_UNEXPECTED ||
-                     code == PETSC_ERR_MEM;
+                     code == PETSC_ERR_FILE_WRITE || code == PETSC_ERR_MEM;
   if (!users && !failure.function.empty()) text += " (in " + failure.function + ")";
   if (show_rank) {
     int rank = 0;
@@ -185,6 +183,7 @@ int RunApp(int argc, char **argv, const char *help, PetscErrorCode (*body)(MPI_C
   char **words = arguments.data();
   PetscErrorCode code = PetscPushErrorHandler(KeepMessage, nullptr);
   if (!code) code = PetscInitialize(&count, &words, nullptr, nullptr);
+  std::signal(SIGPIPE, SIG_DFL); // `fluid … | head` ends quietly, not in PETSc's handler
   if (!code) {
     PetscBool silent = PETSC_FALSE;
     code = PetscOptionsHasName(nullptr, nullptr, "-no_signal_handler", &silent);
