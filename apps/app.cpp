@@ -183,11 +183,11 @@ int RunApp(int argc, char **argv, const char *help, PetscErrorCode (*body)(MPI_C
   char **words = arguments.data();
   PetscErrorCode code = PetscPushErrorHandler(KeepMessage, nullptr);
   if (!code) code = PetscInitialize(&count, &words, nullptr, nullptr);
-  std::signal(SIGPIPE, SIG_DFL); // `fluid … | head` ends quietly, not in PETSc's handler
   if (!code) {
     PetscBool silent = PETSC_FALSE;
     code = PetscOptionsHasName(nullptr, nullptr, "-no_signal_handler", &silent);
     if (!code && !silent) code = PetscPushSignalHandler(OnSignal, nullptr);
+    std::signal(SIGPIPE, SIG_DFL); // `fluid … | head` ends quietly, not in PETSc's handler
     if (!code) code = PetscOptionsHasName(nullptr, nullptr, "-krylearn_traceback", nullptr);
     if (help_wanted && !code) {
       if (rank == 0) std::fputs(help, stdout);
