@@ -4,6 +4,7 @@
 //   mpirun -n 2 build/apps/fluid -options_file data/cases/cavity.petscrc
 //   build/apps/fluid -help
 #include "apps/app.h"
+#include "meshes/log.h"
 #include "meshes/options.h"
 #include "solvers/flow/flow_options.h"
 #include "solvers/flow/simulation.h"
@@ -56,8 +57,12 @@ static PetscErrorCode Body(MPI_Comm comm) {
     PetscFunctionReturn(0);
   }
   Simulation simulation;
+  PetscCall(EnterLogStage("Krylearn set-up"));
   PetscCall(simulation.SetUp(comm, *flow_case, config, run));
+  PetscCall(PetscLogStagePop());
+  PetscCall(EnterLogStage("Krylearn run"));
   PetscCall(simulation.Run());
+  PetscCall(PetscLogStagePop());
   PetscFunctionReturn(0);
 }
 

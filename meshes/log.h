@@ -17,4 +17,7 @@ const LogEvents &Log();
 /// Registers the class and its events with PETSc's log; calling it again does nothing. Collective.
 PetscErrorCode KrylearnRegisterEvents();
 
+/// Enters the log stage of this name, registering it at its first use; leave it with PetscLogStagePop(). Collective.
+PetscErrorCode EnterLogStage(const char *name);
+
 } // namespace krylearn
