@@ -39,6 +39,12 @@ static PetscErrorCode Body(MPI_Comm comm) {
   std::string name;
   PetscCall(options.String("case", "which flow to run", &name));
   if (name.empty()) {
+    char *given;
+    PetscCall(PetscOptionsGetAll(nullptr, &given));
+    const bool other = given[0] != 0 && !HelpWanted();
+    PetscCall(PetscFree(given));
+    PetscCheck(!other, comm, PETSC_ERR_USER_INPUT,
+               "Options are given, but no case to apply them to; add -case NAME (fluid without options lists them)");
     PetscCall(ListCases(comm));
     PetscFunctionReturn(0);
   }

@@ -29,8 +29,8 @@ PetscErrorCode WriteBinary(MPI_Comm comm, const std::string &path, PetscObject o
   PetscCall(PetscViewerDestroy(&viewer));
   PetscMPIInt rank;
   PetscCallMPI(MPI_Comm_rank(comm, &rank));
-  PetscCall(AgreeOnComplaint(comm, PETSC_ERR_FILE_WRITE, "Cannot write " + path,
-                             rank == 0 ? Publish(temporary, path) : ""));
+  PetscCall(
+      AgreeOnComplaint(comm, PETSC_ERR_FILE_WRITE, "Cannot write " + path, rank == 0 ? Publish(temporary, path) : ""));
   PetscFunctionReturn(0);
 }
 } // namespace
@@ -348,10 +348,11 @@ PetscErrorCode Projection::Apply(double step, bool strict, FaceFields *u, Field 
       tightening_ = std::min(1.0, 1.01 * tightening_); // a hard start need not burden the whole run
       break;
     }
-    PetscCheck(attempt + 1 < attempts, grid_->Comm(), PETSC_ERR_NOT_CONVERGED,
-               "The divergence stays at %.1e, above ten times the tolerance %.0e; try another -pressure_pc_type or a "
-               "larger -pressure_ksp_rtol",
-               scaled_divergence_, tolerance_);
+    PetscCheck(
+        attempt + 1 < attempts, grid_->Comm(), PETSC_ERR_NOT_CONVERGED,
+        "The divergence stays at %.1e, above ten times the tolerance %.0e: the flow blows up (smaller -cfl or -dt), or "
+        "the solver is too weak (another -pressure_pc_type, a larger -pressure_ksp_rtol)",
+        scaled_divergence_, tolerance_);
     // The root-mean-square test let single cells through; from now on stop lower.
     tightening_ = std::max(1e-6, tightening_ * std::max(0.05, 5 * tolerance_ / scaled_divergence_));
   }

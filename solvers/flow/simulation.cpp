@@ -103,7 +103,9 @@ PetscErrorCode Simulation::SetUp(MPI_Comm comm, const FlowCase &flow_case, const
   PetscFunctionBeginUser;
   comm_ = comm;
   PetscCallMPI(MPI_Comm_rank(comm, &rank_));
-  std::signal(SIGUSR1, RequestStop); // before anything slow: a signal during set-up stops after the first step
+  // Before anything slow: a signal during set-up stops after the first step. Batch systems send SIGTERM.
+  std::signal(SIGUSR1, RequestStop);
+  std::signal(SIGTERM, RequestStop);
   case_ = &flow_case;
   options_ = options;
   terminal_ = rank_ == 0 && isatty(STDERR_FILENO);
@@ -365,9 +367,14 @@ PetscErrorCode Simulation::Summarise() {
   if (steps > 0) {
     PetscCall(PetscPrintf(comm_, "pressure_iterations: %.2f a step\n", double(pressure_iterations_) / steps));
     PetscCall(PetscPrintf(comm_, "kinetic_energy: %.9g\n", history_.Column("kinetic_energy").back()));
+    for (const char *force : {"Cd", "Cl", "Cz"})
+      if (history_.Has(force)) PetscCall(PetscPrintf(comm_, "%s: %.6f\n", force, history_.Column(force).back()));
+    PetscCall(PetscPrintf(comm_, "divergence: %.3e (largest over the run, scaled by h/U; limit %.0e)\n",
+                          worst_divergence_, 10 * flow_.GetProjection().Tolerance()));
+  } else {
+    PetscCall(
+        PetscPrintf(comm_, "No step was taken: the run starts where it would end; raise -end_time or -max_steps\n"));
   }
-  PetscCall(PetscPrintf(comm_, "divergence: %.3e (largest over the run, scaled by h/U; tolerance %.0e)\n",
-                        worst_divergence_, flow_.GetProjection().Tolerance()));
   PetscFunctionReturn(0);
 }
 

@@ -22,7 +22,8 @@ PetscErrorCode Configure(MPI_Comm, FlowConfig *config) {
 
 PetscErrorCode Report(FlowSolver &flow, const History &) {
   PetscFunctionBeginUser;
-  if (flow.GetGrid()->Dim() == 3) PetscFunctionReturn(0); // a square duct has no closed solution
+  // A square duct has no closed solution, and obstacles leave nothing of the profile.
+  if (flow.GetGrid()->Dim() == 3 || !flow.Immersed().Empty()) PetscFunctionReturn(0);
   const FlowConfig &config = flow.Config();
   const double peak = config.boundaries[0][0].velocity[0], lower = config.grid.lower[1], upper = config.grid.upper[1];
   const double height = upper - lower, end = config.grid.upper[0];

@@ -55,7 +55,6 @@ PetscErrorCode Report(FlowSolver &flow, const History &history) {
   const auto &time = history.Column("time"), &cd = history.Column("Cd"), &cl = history.Column("Cl");
   const auto &front = history.Column("probe0_p"), &back = history.Column("probe1_p");
   if (time.empty()) PetscFunctionReturn(0);
-  if (!cd.empty()) PetscCall(PetscPrintf(comm, "Cd: %.6f\nCl: %.6f\n", cd.back(), cl.back()));
   if (!front.empty() && !back.empty()) PetscCall(PetscPrintf(comm, "delta_p: %.6f\n", front.back() - back.back()));
   if (cd.empty()) PetscFunctionReturn(0); // no obstacle, no forces
   const double frequency = OscillationFrequency(time, cl);
@@ -65,10 +64,10 @@ PetscErrorCode Report(FlowSolver &flow, const History &history) {
   double cd_max = -1e300, cl_max = -1e300;
   for (std::size_t n = 0; n < time.size(); ++n)
     if (time[n] >= from) cd_max = std::max(cd_max, cd[n]), cl_max = std::max(cl_max, cl[n]);
-  PetscCall(PetscPrintf(comm, "Cd_max: %.6f\nCl_max: %.6f\n", cd_max, cl_max));
+  PetscCall(PetscPrintf(comm, "Cd_max: %.6f (over t >= %.4g)\nCl_max: %.6f\n", cd_max, from, cl_max));
   if (!pulse)
-    PetscCall(
-        PetscPrintf(comm, "strouhal: %.6f (0: steady)\n", frequency * flow.Config().length / flow.Config().velocity));
+    PetscCall(PetscPrintf(comm, "strouhal: %.6f (0: steady, or fewer than two periods since half the end time)\n",
+                          frequency * flow.Config().length / flow.Config().velocity));
   PetscFunctionReturn(0);
 }
 
