@@ -18,7 +18,11 @@ namespace krylearn {
 ///   limit the time step.
 ///
 /// The force on the obstacles is the momentum that the irregular update removes compared with the conservative regular
-/// one, i.e. the exact discrete momentum balance of the fluid around them.
+/// one, i.e. the exact discrete momentum balance of the fluid around them. A body force counts inside obstacles as
+/// well, as the pressure gradient it stands for would: in a steady periodic flow the force equals body force times the
+/// whole box.
+///
+/// Friction taken implicitly makes the scheme first order in time next to obstacles (second and third elsewhere).
 class ImmersedBoundary {
 public:
   /// Distances come from `obstacles` (may be empty: then nothing is irregular), apertures from `cut`, which must
