@@ -46,4 +46,20 @@ private:
   Boundaries boundaries_{};
 };
 
+/// Calls body(c, q, face) for each owned cell along one side of the box: its indices, its offset, and that of its face
+/// on the boundary. Does nothing on ranks that do not touch the side.
+template <class Body> void ForBoundaryCells(const Grid &grid, int axis, int side, Body &&body) {
+  if (!grid.AtBoundary(axis, side)) return;
+  const Layout &l = grid.Cells();
+  Int3 first = l.lo, last = l.hi, c;
+  first[axis] = side == 0 ? 0 : l.n[axis] - 1;
+  last[axis] = first[axis] + 1;
+  for (c[2] = first[2]; c[2] < last[2]; ++c[2])
+    for (c[1] = first[1]; c[1] < last[1]; ++c[1])
+      for (c[0] = first[0]; c[0] < last[0]; ++c[0]) {
+        const std::ptrdiff_t q = l.At(c[0], c[1], c[2]);
+        body(c, q, side == 0 ? q : q + l.stride[axis]);
+      }
+}
+
 } // namespace krylearn

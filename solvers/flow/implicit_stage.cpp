@@ -62,12 +62,10 @@ PetscErrorCode FlowSolver::ImplicitStage(int stage, double dt) {
     // Outflow faces on the boundary are no unknowns of the matrix: viscosity acts on them as on their inner neighbour.
     outflow_faces_.clear();
     for (int side = 0; side < 2; ++side) {
-      if (!grid_->AtBoundary(a, side) || boundaries_.NormalGiven(a, side)) continue;
+      if (boundaries_.NormalGiven(a, side)) continue;
       const std::ptrdiff_t inward = side == 0 ? s : -s;
-      ForEachCell(l, [&](PetscInt i, PetscInt j, PetscInt k) {
-        const Int3 f{i, j, k};
-        if (f[a] != (side == 0 ? 0 : l.n[a] - 1)) return;
-        const std::ptrdiff_t q = l.At(i, j, k) + (side == 0 ? 0 : s), inner = q + inward;
+      ForBoundaryCells(*grid_, a, side, [&](const Int3 &, std::ptrdiff_t, std::ptrdiff_t q) {
+        const std::ptrdiff_t inner = q + inward;
         const double difference = (delta[q] - step * viscous[q]) - (delta[inner] - step * viscous[inner]);
         outflow_faces_.push_back({q, inner, difference});
       });

@@ -81,15 +81,11 @@ PetscErrorCode Projection::SetUp(std::shared_ptr<const Grid> grid, const Boundar
     local[0] += 1;
     local[1] += grid->Volume(i, j, k);
   });
-  const Layout &l = grid->Cells();
   for (int d = 0; d < grid->Dim(); ++d)
     for (int side = 0; side < 2; ++side)
-      if (grid->AtBoundary(d, side) && !boundaries->NormalGiven(d, side))
-        ForEachCell(l, [&](PetscInt i, PetscInt j, PetscInt k) {
-          Int3 c{i, j, k};
-          if (c[d] != (side == 0 ? 0 : l.n[d] - 1)) return;
-          if (side == 1) ++c[d];
-          local[2] += grid->FaceArea(d, i, j, k) * coefficients_.alpha[d][l.At(c[0], c[1], c[2])];
+      if (!boundaries->NormalGiven(d, side))
+        ForBoundaryCells(*grid, d, side, [&](const Int3 &c, std::ptrdiff_t, std::ptrdiff_t face) {
+          local[2] += grid->FaceArea(d, c[0], c[1], c[2]) * coefficients_.alpha[d][face];
         });
   PetscCallMPI(MPI_Allreduce(local, global, 3, MPI_DOUBLE, MPI_SUM, grid->Comm()));
   PetscCheck(global[0] > 0, grid->Comm(), PETSC_ERR_USER_INPUT, "The obstacles leave no fluid; make them smaller");
@@ -120,21 +116,18 @@ bool Projection::StructuredMultigridFits() const {
 PetscErrorCode Projection::CheckComponentsBalance() const {
   PetscFunctionBeginUser;
   if (!has_inflow_ || components_.cells.empty()) PetscFunctionReturn(0);
-  const Layout &l = grid_->Cells();
   const std::size_t count = components_.cells.size();
   std::vector<double> local(2 * count, 0.0), global(2 * count); // net and gross inflow of each component
   for (int d = 0; d < grid_->Dim(); ++d)
     for (int side = 0; side < 2; ++side) {
       const Boundary &b = boundaries_->At(d, side);
-      if (b.kind != Boundary::Kind::kInflow || !grid_->AtBoundary(d, side)) continue;
-      ForEachCell(l, [&](PetscInt i, PetscInt j, PetscInt k) {
-        const Int3 c{i, j, k};
-        const std::ptrdiff_t q = l.At(i, j, k);
-        if (c[d] != (side == 0 ? 0 : l.n[d] - 1) || components_.label[q] < 0) return;
-        Real3 x{grid_->Centre(0, i), grid_->Centre(1, j), grid_->Centre(2, k)};
-        x[d] = grid_->Face(d, side == 0 ? 0 : l.n[d]);
-        const double flux = boundaries_->Value(d, side, d, x, b.period / 4) * grid_->FaceArea(d, i, j, k) *
-                            coefficients_.alpha[d][q + (side == 0 ? 0 : l.stride[d])];
+      if (b.kind != Boundary::Kind::kInflow) continue;
+      ForBoundaryCells(*grid_, d, side, [&](const Int3 &c, std::ptrdiff_t q, std::ptrdiff_t face) {
+        if (components_.label[q] < 0) return;
+        Real3 x{grid_->Centre(0, c[0]), grid_->Centre(1, c[1]), grid_->Centre(2, c[2])};
+        x[d] = grid_->Face(d, side == 0 ? 0 : grid_->Cells().n[d]);
+        const double flux = boundaries_->Value(d, side, d, x, b.period / 4) * grid_->FaceArea(d, c[0], c[1], c[2]) *
+                            coefficients_.alpha[d][face];
         local[2 * components_.label[q]] += side == 0 ? flux : -flux;
         local[2 * components_.label[q] + 1] += std::abs(flux);
       });

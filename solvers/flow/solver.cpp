@@ -75,16 +75,12 @@ PetscErrorCode FlowSolver::PrepareGeometry() {
 
 PetscErrorCode FlowSolver::CheckInflowIsOpen() const {
   PetscFunctionBeginUser;
-  const Layout &l = grid_->Cells();
   double covered[6] = {}, any[6];
   for (int d = 0; d < grid_->Dim(); ++d)
     for (int side = 0; side < 2; ++side) {
-      if (config_.boundaries[d][side].kind != Boundary::Kind::kInflow || !grid_->AtBoundary(d, side)) continue;
-      ForEachCell(l, [&](PetscInt i, PetscInt j, PetscInt k) {
-        Int3 c{i, j, k};
-        if (c[d] != (side == 0 ? 0 : l.n[d] - 1)) return;
-        if (side == 1) ++c[d];
-        if (cut_.aperture[d][l.At(c[0], c[1], c[2])] < 1) covered[2 * d + side] = 1;
+      if (config_.boundaries[d][side].kind != Boundary::Kind::kInflow) continue;
+      ForBoundaryCells(*grid_, d, side, [&](const Int3 &, std::ptrdiff_t, std::ptrdiff_t face) {
+        if (cut_.aperture[d][face] < 1) covered[2 * d + side] = 1;
       });
     }
   PetscCallMPI(MPI_Allreduce(covered, any, 6, MPI_DOUBLE, MPI_MAX, comm_));
