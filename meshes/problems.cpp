@@ -345,6 +345,13 @@ PetscErrorCode ReadProblemOptions(MPI_Comm comm, ProblemSpec *spec) {
              "-grid needs two numbers (2D) or three (3D), such as -grid 128,128 or -grid 64,64,64");
   if (count > 0) spec->cells = {cells[0], cells[1], count == 3 ? cells[2] : 1};
   PetscCall(options.Int("seed", "seed of everything random in the problem", &spec->seed));
+  PetscCall(ReadProblemParameters(&options, spec));
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode ReadProblemParameters(OptionReader *reader, ProblemSpec *spec) {
+  PetscFunctionBeginUser;
+  OptionReader &options = *reader;
   PetscCall(options.Real("contrast", "alpha inside the boxes of contrast and mixed", "1", &spec->contrast));
   PetscCall(options.Real("wall_alpha", "alpha of the walls of problem walls, 0 makes them solid", "1",
                           &spec->wall_alpha));

@@ -55,6 +55,9 @@ PetscErrorCode SolutionError(const Problem &problem, Vec solution, double *l2, d
 /// Reads -problem, -grid, -seed, -contrast, -wall_alpha and -obstacle into `spec`. Collective.
 PetscErrorCode ReadProblemOptions(MPI_Comm comm, ProblemSpec *spec);
 
+/// Those of them that make one problem differ from another of its name, grid and seed: -contrast, -wall_alpha, -obstacle.
+PetscErrorCode ReadProblemParameters(OptionReader *reader, ProblemSpec *spec);
+
 /// Fills in the manufactured problem (`mms`), whose grid is made already: coefficients, right-hand side, solution.
 /// Collective.
 PetscErrorCode MakeManufacturedProblem(const ProblemSpec &spec, Problem *problem);

@@ -10,12 +10,6 @@
 namespace krylearn {
 namespace {
 
-PetscErrorCode SlowestRank(MPI_Comm comm, double *seconds) {
-  PetscFunctionBeginUser;
-  PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, seconds, 1, MPI_DOUBLE, MPI_MAX, comm));
-  PetscFunctionReturn(0);
-}
-
 std::int32_t BigEndian(const unsigned char *bytes) {
   return std::int32_t((std::uint32_t(bytes[0]) << 24) | (std::uint32_t(bytes[1]) << 16) |
                       (std::uint32_t(bytes[2]) << 8) | std::uint32_t(bytes[3]));
@@ -118,6 +112,65 @@ PetscErrorCode DetectNullSpace(Mat A) {
 
 } // namespace
 
+PetscErrorCode Slowest(MPI_Comm comm, double *seconds) {
+  PetscFunctionBeginUser;
+  PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, seconds, 1, MPI_DOUBLE, MPI_MAX, comm));
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode CheckVectorFile(MPI_Comm comm, const std::string &path, Vec like) {
+  PetscFunctionBeginUser;
+  PetscInt64 length, one;
+  PetscInt wanted;
+  PetscCall(InspectFile(comm, path, "vector", &length, &one));
+  PetscCall(VecGetSize(like, &wanted));
+  PetscCheck(length == wanted, comm, PETSC_ERR_FILE_UNEXPECTED,
+             "%s has %" PetscInt64_FMT " entries, expected %" PetscInt_FMT, path.c_str(), length, wanted);
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode TrueResidual(Mat A, Vec b, Vec x, double *norm) {
+  PetscFunctionBeginUser;
+  Vec residual;
+  PetscReal value;
+  PetscCall(VecDuplicate(b, &residual));
+  PetscCall(MatMult(A, x, residual));
+  PetscCall(VecAYPX(residual, -1, b));
+  PetscCall(VecNorm(residual, NORM_2, &value));
+  PetscCall(VecDestroy(&residual));
+  *norm = value;
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode SolverName(KSP ksp, std::string *name) {
+  PetscFunctionBeginUser;
+  PC pc;
+  KSPType ksp_type;
+  PCType pc_type;
+  PetscCall(KSPGetType(ksp, &ksp_type));
+  PetscCall(KSPGetPC(ksp, &pc));
+  PetscCall(PCGetType(pc, &pc_type));
+  *name = std::string(ksp_type ? ksp_type : "no method") + " with " + (pc_type ? pc_type : "no preconditioner");
+#if defined(PETSC_HAVE_HYPRE)
+  if (pc_type && !std::strcmp(pc_type, PCHYPRE)) {
+    const char *kind;
+    PetscCall(PCHYPREGetType(pc, &kind));
+    if (kind) *name += std::string(" ") + kind;
+  }
+#endif
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode SetSystem(KSP ksp, const LinearSystem &system) {
+  PetscFunctionBeginUser;
+  PetscCall(KSPSetOperators(ksp, system.A, system.P));
+  if (system.problem.grid) {
+    PetscCall(KSPSetDM(ksp, system.problem.grid->PressureDM()));
+    PetscCall(KSPSetDMActive(ksp, PETSC_FALSE)); // the matrix is there already
+  }
+  PetscFunctionReturn(0);
+}
+
 std::string GridSize(const Int3 &cells) {
   std::string text = std::to_string(cells[0]) + " x " + std::to_string(cells[1]);
   return cells[2] == 1 ? text : text + " x " + std::to_string(cells[2]);
@@ -154,7 +207,7 @@ PetscErrorCode MakeSystem(MPI_Comm comm, const ProblemSpec &spec, const std::str
     PetscCall(DMSetMatType(dm, restore.c_str()));
   }
   system->assembly_seconds = MPI_Wtime() - start;
-  PetscCall(SlowestRank(comm, &system->assembly_seconds));
+  PetscCall(Slowest(comm, &system->assembly_seconds));
   PetscCall(DMCreateGlobalVector(dm, &system->b));
   PetscCall(VecDuplicate(system->b, &system->x));
   PetscCall(grid.ToVec(system->problem.rhs, system->b));
@@ -165,7 +218,8 @@ PetscErrorCode MakeSystem(MPI_Comm comm, const ProblemSpec &spec, const std::str
   PetscFunctionReturn(0);
 }
 
-PetscErrorCode ReadSystem(MPI_Comm comm, const std::string &matrix, const std::string &rhs, LinearSystem *system) {
+PetscErrorCode ReadSystem(MPI_Comm comm, const std::string &matrix, const std::string &rhs, LinearSystem *system,
+                          std::shared_ptr<const Grid> grid) {
   PetscFunctionBeginUser;
   PetscInt64 rows, columns, length, one;
   PetscCall(InspectFile(comm, matrix, "matrix", &rows, &columns));
@@ -176,21 +230,33 @@ PetscErrorCode ReadSystem(MPI_Comm comm, const std::string &matrix, const std::s
   PetscCheck(rows == length, comm, PETSC_ERR_FILE_UNEXPECTED,
              "%s has %" PetscInt64_FMT " rows but %s has %" PetscInt64_FMT " entries; they do not belong together",
              matrix.c_str(), rows, rhs.c_str(), length);
+  PetscCheck(!grid || rows == grid->GlobalCells(), comm, PETSC_ERR_FILE_UNEXPECTED,
+             "%s has %" PetscInt64_FMT " rows, but its grid %s has %" PetscInt64_FMT " cells", matrix.c_str(), rows,
+             GridSize(grid->Cells().n).c_str(), grid->GlobalCells());
   PetscViewer viewer;
   const double start = MPI_Wtime();
   PetscCall(PetscViewerBinaryOpen(comm, matrix.c_str(), FILE_MODE_READ, &viewer));
-  PetscCall(MatCreate(comm, &system->A));
-  PetscCall(MatSetType(system->A, MATAIJ));
-  PetscCall(MatSetFromOptions(system->A));
-  PetscCall(MatLoad(system->A, viewer));
+  if (grid) {
+    // Matrices and vectors of a DMDA are read in natural ordering.
+    PetscCall(DMCreateMatrix(grid->PressureDM(), &system->A));
+    PetscCall(DMCreateGlobalVector(grid->PressureDM(), &system->b));
+    PetscCall(VecDuplicate(system->b, &system->x));
+    PetscCall(MatLoad(system->A, viewer));
+  } else {
+    PetscCall(MatCreate(comm, &system->A));
+    PetscCall(MatSetType(system->A, MATAIJ));
+    PetscCall(MatSetFromOptions(system->A));
+    PetscCall(MatLoad(system->A, viewer));
+    PetscCall(MatCreateVecs(system->A, &system->x, &system->b));
+  }
   PetscCall(PetscViewerDestroy(&viewer));
-  PetscCall(MatCreateVecs(system->A, &system->x, &system->b));
+  system->problem.grid = grid;
   PetscCall(PetscViewerBinaryOpen(comm, rhs.c_str(), FILE_MODE_READ, &viewer));
   PetscCall(VecLoad(system->b, viewer));
   PetscCall(PetscViewerDestroy(&viewer));
   PetscCall(DetectNullSpace(system->A));
   system->assembly_seconds = MPI_Wtime() - start;
-  PetscCall(SlowestRank(comm, &system->assembly_seconds));
+  PetscCall(Slowest(comm, &system->assembly_seconds));
   PetscCall(PetscObjectReference((PetscObject)system->A));
   system->P = system->A;
   system->description = matrix;
@@ -201,12 +267,7 @@ PetscErrorCode CreateSolver(const LinearSystem &system, KSP *ksp) {
   PetscFunctionBeginUser;
   PC pc;
   PetscCall(KSPCreate(PetscObjectComm((PetscObject)system.A), ksp));
-  PetscCall(KSPSetOperators(*ksp, system.A, system.P));
-  if (system.problem.grid) {
-    const DM dm = system.problem.grid->PressureDM();
-    PetscCall(KSPSetDM(*ksp, dm));
-    PetscCall(KSPSetDMActive(*ksp, PETSC_FALSE)); // the matrix is there already
-  }
+  PetscCall(SetSystem(*ksp, system));
   PetscCall(KSPSetType(*ksp, KSPCG));
   PetscCall(KSPSetTolerances(*ksp, 1e-8, PETSC_DEFAULT, PETSC_DEFAULT, PETSC_DEFAULT));
   PetscCall(KSPGetPC(*ksp, &pc));
@@ -221,9 +282,6 @@ PetscErrorCode SolveSystem(LinearSystem *system, PetscInt repeat, PetscInt seed,
   PetscFunctionBeginUser;
   MPI_Comm comm = PetscObjectComm((PetscObject)system->A);
   KSP ksp;
-  PC pc;
-  KSPType ksp_type;
-  PCType pc_type;
   *report = SolveReport();
   PetscCall(CreateSolver(*system, &ksp));
   PetscCallMPI(MPI_Barrier(comm));
@@ -231,10 +289,8 @@ PetscErrorCode SolveSystem(LinearSystem *system, PetscInt repeat, PetscInt seed,
   PetscCall(KSPSetUp(ksp));
   PetscCall(KSPSetUpOnBlocks(ksp));
   report->setup_seconds = MPI_Wtime() - start;
-  PetscCall(SlowestRank(comm, &report->setup_seconds));
+  PetscCall(Slowest(comm, &report->setup_seconds));
 
-  Vec residual;
-  PetscCall(VecDuplicate(system->b, &residual));
   report->reason = KSP_CONVERGED_ITERATING;
   for (PetscInt solve = 0; solve < repeat; ++solve) {
     if (solve > 0 && system->problem.grid && system->problem.exact.empty()) {
@@ -246,40 +302,28 @@ PetscErrorCode SolveSystem(LinearSystem *system, PetscInt repeat, PetscInt seed,
     start = MPI_Wtime();
     PetscCall(KSPSolve(ksp, system->b, system->x));
     double seconds = MPI_Wtime() - start;
-    PetscCall(SlowestRank(comm, &seconds));
+    PetscCall(Slowest(comm, &seconds));
     report->solve_seconds += seconds / double(repeat);
 
     PetscInt iterations;
     KSPConvergedReason reason;
-    PetscReal norm, scale;
+    double norm;
+    PetscReal scale;
     PetscCall(KSPGetIterationNumber(ksp, &iterations));
     PetscCall(KSPGetConvergedReason(ksp, &reason));
-    PetscCall(MatMult(system->A, system->x, residual));
-    PetscCall(VecAYPX(residual, -1, system->b));
-    PetscCall(VecNorm(residual, NORM_2, &norm));
+    PetscCall(TrueResidual(system->A, system->b, system->x, &norm));
     PetscCall(VecNorm(system->b, NORM_2, &scale));
     report->iterations = std::max(report->iterations, iterations);
     if (solve == 0 || report->reason > 0) report->reason = reason;
     const double relative = scale > 0 ? norm / scale : norm;
     if (!(relative <= report->true_residual)) report->true_residual = relative; // NaN too
   }
-  PetscCall(VecDestroy(&residual));
 
   if (system->problem.grid && !system->problem.exact.empty()) {
     report->error_known = true;
     PetscCall(SolutionError(system->problem, system->x, &report->error_l2, &report->error_max));
   }
-  PetscCall(KSPGetType(ksp, &ksp_type));
-  PetscCall(KSPGetPC(ksp, &pc));
-  PetscCall(PCGetType(pc, &pc_type));
-  report->solver = std::string(ksp_type) + " with " + pc_type;
-#if defined(PETSC_HAVE_HYPRE)
-  if (!std::strcmp(pc_type, PCHYPRE)) {
-    const char *name;
-    PetscCall(PCHYPREGetType(pc, &name));
-    report->solver += std::string(" ") + name;
-  }
-#endif
+  PetscCall(SolverName(ksp, &report->solver));
   PetscCall(KSPDestroy(&ksp));
   PetscFunctionReturn(0);
 }

@@ -38,8 +38,25 @@ PetscErrorCode MakeSystem(MPI_Comm comm, const ProblemSpec &spec, const std::str
 
 /// Reads a square matrix and its right-hand side in PETSc's binary format. Missing, truncated, foreign or mismatching
 /// files are refused with one clear message (PETSC_ERR_FILE_OPEN, PETSC_ERR_FILE_UNEXPECTED). Where the indicator of
-/// the rows that have off-diagonal entries is a null vector, it is attached as the matrix' null space. Collective.
-PetscErrorCode ReadSystem(MPI_Comm comm, const std::string &matrix, const std::string &rhs, LinearSystem *system);
+/// the rows that have off-diagonal entries is a null vector, it is attached as the matrix' null space. With `grid` the
+/// system is one of the cells of this grid, in natural ordering in the files, and lives on its DM. Collective.
+PetscErrorCode ReadSystem(MPI_Comm comm, const std::string &matrix, const std::string &rhs, LinearSystem *system,
+                          std::shared_ptr<const Grid> grid = nullptr);
+
+/// Refuses a file that does not hold a complete vector in PETSc's binary format as long as `like`. Collective.
+PetscErrorCode CheckVectorFile(MPI_Comm comm, const std::string &path, Vec like);
+
+/// ‖b − A x‖₂, computed afresh. Collective.
+PetscErrorCode TrueResidual(Mat A, Vec b, Vec x, double *norm);
+
+/// The largest of the ranks' values. Collective.
+PetscErrorCode Slowest(MPI_Comm comm, double *seconds);
+
+/// "cg with hypre boomeramg": what a KSP whose options have been read is made of. Collective.
+PetscErrorCode SolverName(KSP ksp, std::string *name);
+
+/// Gives a KSP the system's operators and, where there is one, its grid for PCMG. Collective.
+PetscErrorCode SetSystem(KSP ksp, const LinearSystem &system);
 
 /// A KSP for the system: conjugate gradients to 1e-8 in the true residual with BoomerAMG tuned for this operator, all
 /// of which the options database overrides. PCMG finds the grid's DM. Collective.

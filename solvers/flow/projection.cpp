@@ -401,6 +401,11 @@ PetscErrorCode Projection::Capture(double step) {
   PetscCall(PetscFOpen(grid_->Comm(), name, captured_ == 0 ? "w" : "a", &file));
   PetscReal atol;
   PetscCall(KSPGetTolerances(ksp_, nullptr, &atol, nullptr, nullptr));
+  const Int3 &n = grid_->Cells().n;
+  if (captured_ == 0)
+    PetscCall(PetscFPrintf(grid_->Comm(), file,
+                           "grid %" PetscInt_FMT " %" PetscInt_FMT " %" PetscInt_FMT " periodic %d %d %d\n", n[0], n[1],
+                           n[2], grid_->Periodic(0), grid_->Periodic(1), grid_->Periodic(2)));
   PetscCall(PetscFPrintf(grid_->Comm(), file, "matrix.bin rhs_%06" PetscInt_FMT ".bin step %.17g residual %.17g\n",
                          captured_, step, double(atol)));
   PetscCall(PetscFClose(grid_->Comm(), file));

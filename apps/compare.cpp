@@ -1,0 +1,268 @@
+// Compares solver configurations side by side on equal terms, and merges earlier reports and PETSc logs.
+#include "apps/app.h"
+#include "meshes/files.h"
+#include "solvers/compare/comparison.h"
+#include "solvers/compare/report.h"
+#include <cerrno>
+#include <cstdlib>
+
+using namespace krylearn;
+
+namespace {
+
+const char help[] = R"(compare: solver configurations side by side, on equal terms.
+
+  compare -problem NAMES -grid nx,ny[,nz] -seeds 1,2,3 -config 'NAME: -ksp_type cg -pc_type gamg' [-config ...]
+  compare -sequence heat|FOLDER ...        related systems one after the other, as a simulation solves them
+  compare -merge 'logs/*.csv'              earlier reports and logs of any PETSc program (-log_view :FILE:ascii_csv)
+
+All configurations solve the same systems from a zero guess to the same true relative residual, which compare computes
+afresh after each solve; one that misses it is marked and not ranked. Unless a configuration says otherwise it is CG that
+stops on the true residual. Each has the options prefix NAME_ and a log stage NAME.
+
+  mpirun -n 2 compare -problem box,obstacles -grid 64,64,64:128,128,128 -seeds 1,2,3 \
+    -configs data/compare/baselines.cfg -report out/baselines
+  compare -problem darcy -grid 256,256 -config 'cg: -pc_type none' -config 'gamg: -pc_type gamg' -cg_ksp_monitor
+
+)";
+
+struct Settings {
+  std::vector<Configuration> configurations;
+  std::vector<ProblemSpec> problems; ///< in the order of grids, problems, seeds
+  std::string matrix, rhs, sequence, merge, report;
+  Rules rules;
+  PetscInt rounds = 1, solves = 1, nx = 50, steps = 0;
+  bool relative = false;
+};
+
+/// -config may stand on the command line several times, of which PETSc's database keeps the last.
+PetscErrorCode ReadConfigOptions(MPI_Comm comm, const std::string &files, const std::string &last, bool last_given,
+                                 std::vector<Configuration> *list) {
+  PetscFunctionBeginUser;
+  int count;
+  char **words;
+  bool on_command_line = false;
+  for (const std::string &file : SplitList(files, ',')) PetscCall(ReadConfigurations(comm, file, list));
+  PetscCall(PetscGetArgs(&count, &words));
+  for (int i = 1; i + 1 < count; ++i)
+    if (std::string(words[i]) == "-config") {
+      PetscCall(ParseConfigurations(comm, words[i + 1], "-config", list));
+      on_command_line = true;
+    }
+  if (last_given && !on_command_line) PetscCall(ParseConfigurations(comm, last, "-config", list));
+  PetscFunctionReturn(0);
+}
+
+/// "64,64,64:128,128" – grids separated by colons.
+PetscErrorCode ParseGrids(MPI_Comm comm, const std::string &text, std::vector<Int3> *grids) {
+  PetscFunctionBeginUser;
+  for (const std::string &part : SplitList(text, ':')) {
+    Int3 cells{1, 1, 1};
+    const std::vector<std::string> words = SplitList(part, ',');
+    bool fine = words.size() == 2 || words.size() == 3;
+    for (std::size_t a = 0; fine && a < words.size(); ++a) {
+      char *end;
+      errno = 0;
+      const long n = std::strtol(words[a].c_str(), &end, 10);
+      fine = !*end && errno == 0 && n > 0 && n < 100000;
+      cells[a] = PetscInt(n);
+    }
+    PetscCheck(fine, comm, PETSC_ERR_USER_INPUT,
+               "-grid: '%s' is no grid; give nx,ny or nx,ny,nz, and several with colons between: 64,64,64:128,128,128",
+               part.c_str());
+    grids->push_back(cells);
+  }
+  PetscCheck(!grids->empty(), comm, PETSC_ERR_USER_INPUT, "-grid: give nx,ny or nx,ny,nz");
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode ReadProblems(MPI_Comm comm, Settings *s) {
+  PetscFunctionBeginUser;
+  OptionReader options(comm, "Problems");
+  std::string names = "obstacles", grids = "64,64,64";
+  PetscInt seeds[100] = {1}, count = 100;
+  ProblemSpec spec;
+  PetscCall(options.String("problem", "named problems, separated by commas (see poisson)", &names));
+  PetscCall(options.String("grid", "grids nx,ny or nx,ny,nz, separated by colons", &grids));
+  PetscBool given;
+  PetscCall(PetscOptionsHasName(nullptr, nullptr, "-seeds", &given));
+  PetscCall(options.Ints("seeds", "seeds of the problems, separated by commas (1)", seeds, &count));
+  PetscCheck(!given || count > 0, comm, PETSC_ERR_USER_INPUT, "-seeds: give at least one seed, such as -seeds 1,2,3");
+  if (!given) count = 1;
+  PetscCall(ReadProblemParameters(&options, &spec));
+  std::vector<Int3> sizes;
+  PetscCall(ParseGrids(comm, grids, &sizes));
+  std::vector<std::string> known;
+  for (const ProblemInfo &info : NamedProblems()) known.push_back(info.name);
+  const std::vector<std::string> wanted = SplitList(names, ',');
+  PetscCheck(!wanted.empty(), comm, PETSC_ERR_USER_INPUT, "-problem: give at least one name");
+  for (const std::string &name : wanted) {
+    bool found = false;
+    for (const std::string &other : known) found = found || other == name;
+    const std::string nearest = NearestName(name, known);
+    PetscCheck(found, comm, PETSC_ERR_USER_INPUT, "-problem: unknown problem '%s'%s; poisson lists them", name.c_str(),
+               nearest.empty() ? "" : (", did you mean " + nearest + "?").c_str());
+  }
+  for (const Int3 &cells : sizes)
+    for (const std::string &name : wanted)
+      for (PetscInt i = 0; i < count; ++i) {
+        spec.name = name;
+        spec.cells = cells;
+        spec.seed = seeds[i];
+        s->problems.push_back(spec);
+      }
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode CheckSettings(MPI_Comm comm, const Settings &s) {
+  PetscFunctionBeginUser;
+  PetscCheck(s.matrix.empty() == s.rhs.empty(), comm, PETSC_ERR_USER_INPUT, "-mat and -rhs go together");
+  PetscCheck(s.matrix.empty() || s.sequence.empty(), comm, PETSC_ERR_USER_INPUT, "Give either -mat or -sequence");
+  PetscCheck(s.rules.rtol > 0 && s.rules.rtol < 1, comm, PETSC_ERR_USER_INPUT, "-rtol %g: give a value between 0 and 1",
+             s.rules.rtol);
+  PetscCheck(s.rules.max_iterations >= 1, comm, PETSC_ERR_USER_INPUT, "-max_it: give at least 1");
+  PetscCheck(s.rules.time_limit >= 0, comm, PETSC_ERR_USER_INPUT, "-time_limit: give seconds, or 0 for none");
+  PetscCheck(s.rounds >= 1, comm, PETSC_ERR_USER_INPUT, "-rounds: give at least 1");
+  PetscCheck(s.solves >= 1, comm, PETSC_ERR_USER_INPUT, "-solves: give at least 1");
+  PetscCheck(!s.configurations.empty(), comm, PETSC_ERR_USER_INPUT,
+             "No configuration to compare; give -config 'NAME: -ksp_type cg -pc_type gamg' or -configs FILE, such as "
+             "data/compare/baselines.cfg");
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode ReadSettings(MPI_Comm comm, Settings *s) {
+  PetscFunctionBeginUser;
+  std::string files, config, only;
+  bool config_given, only_given;
+  PetscCall(ReadProblems(comm, s));
+  OptionReader systems(comm, "Other systems");
+  PetscCall(systems.String("mat", "matrix to read instead, PETSc binary", &s->matrix));
+  PetscCall(systems.String("rhs", "right-hand side that belongs to -mat, PETSc binary", &s->rhs));
+  PetscCall(systems.String("sequence", "heat, or a folder that fluid -capture has written", &s->sequence));
+  PetscCall(systems.Int("nx", "-sequence heat: cells along each side, (nx - 1)^2 unknowns", &s->nx));
+  PetscCall(systems.Int("steps", "-sequence: number of systems, 0: heat 200, a folder all", &s->steps));
+  OptionReader options(comm, "Configurations and rules");
+  PetscCall(options.String("config", "'NAME: -option value ...'; may be given many times", &config, &config_given));
+  PetscCall(options.String("configs", "files of configurations, one a line, separated by commas", &files));
+  PetscCall(options.String("only", "names of the configurations to run, separated by commas", &only, &only_given));
+  PetscCall(options.Real("rtol", "true relative residual that every solution must reach", "1", &s->rules.rtol,
+                         &s->relative));
+  PetscCall(options.Int("max_it", "iterations after which a solver has failed", &s->rules.max_iterations));
+  PetscCall(options.Real("time_limit", "seconds after which a solve is stopped and not ranked, 0: none", "s",
+                         &s->rules.time_limit));
+  PetscCall(options.Int("rounds", "how often each configuration visits each system", &s->rounds));
+  PetscCall(options.Int("solves", "right-hand sides a visit, solved with one set-up", &s->solves));
+  OptionReader output(comm, "Output");
+  PetscCall(output.String("report", "folder for CSV files and a page to look at, report.html", &s->report));
+  PetscCall(output.String("merge", "files to merge instead of measuring; wildcards in quotes", &s->merge));
+  if (HelpWanted() || !s->merge.empty()) PetscFunctionReturn(0);
+  PetscCall(ReadConfigOptions(comm, files, config, config_given, &s->configurations));
+  if (only_given) PetscCall(SelectConfigurations(comm, only, &s->configurations));
+  PetscCall(CheckSettings(comm, *s));
+  PetscFunctionReturn(0);
+}
+
+/// One line a visit, so that long comparisons show where they are.
+class Progress {
+public:
+  Progress(MPI_Comm comm, std::size_t visits) : comm_(comm), visits_(visits) {}
+  PetscErrorCode operator()(const VisitRow &v) {
+    PetscFunctionBeginUser;
+    const std::string result = v.status == "ok" ? "" : "  " + v.status + ": " + v.message;
+    PetscCall(PetscPrintf(comm_, "[%zu/%zu] %s%s%s, seed %" PetscInt_FMT ", round %" PetscInt_FMT "  %-16s %5.6g its  "
+                          "set-up %s s  solve %s s%s\n", ++done_, visits_, v.workload.c_str(),
+                          v.grid.empty() ? "" : " ", v.grid.c_str(), v.seed, v.repeat + 1, v.configuration.c_str(),
+                          v.ShownIterations(), Short(v.setup_seconds).c_str(), Short(v.solve_seconds).c_str(),
+                          result.c_str()));
+    PetscFunctionReturn(0);
+  }
+
+private:
+  MPI_Comm comm_;
+  std::size_t visits_, done_ = 0;
+};
+
+/// Prints all tables and writes the report, if one is wanted.
+PetscErrorCode Publish(MPI_Comm comm, const std::string &folder, const Records &records,
+                       const std::vector<LogFile> &logs) {
+  PetscFunctionBeginUser;
+  const std::vector<Summary> summaries = Summarise(records.visits);
+  for (const Summary &summary : summaries) {
+    PetscCall(PetscPrintf(comm, "\n%s", ResultText(summary).c_str()));
+    const std::string breakdown = BreakdownText(summary, records.events);
+    if (!breakdown.empty()) PetscCall(PetscPrintf(comm, "\n%s", breakdown.c_str()));
+  }
+  for (const LogFile &log : logs) PetscCall(PetscPrintf(comm, "\n%s", LogText(log).c_str()));
+  for (const std::string &text : {ScalingText(ScalingTable(summaries)), LogScalingText(logs)})
+    if (!text.empty()) PetscCall(PetscPrintf(comm, "\n%s", text.c_str()));
+  if (folder.empty()) PetscFunctionReturn(0);
+  std::string notice;
+  PetscCall(WriteReport(comm, folder, records, logs));
+  PetscCall(DrawReport(comm, folder, &notice));
+  PetscCall(PetscPrintf(comm, "\nreport            %s/report.html\n", folder.c_str()));
+  if (!notice.empty()) PetscCall(PetscPrintf(comm, "notice            %s\n", notice.c_str()));
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode MakeWorkload(MPI_Comm comm, const Settings &s, std::size_t number, std::unique_ptr<Workload> *workload) {
+  PetscFunctionBeginUser;
+  if (s.sequence == "heat") PetscCall(MakeHeatWorkload(comm, s.nx, s.steps ? s.steps : 200, workload));
+  else if (!s.sequence.empty()) PetscCall(MakeCapturedWorkload(comm, s.sequence, s.steps, s.relative, workload));
+  else if (!s.matrix.empty()) PetscCall(MakeFileWorkload(comm, s.matrix, s.rhs, workload));
+  else PetscCall(MakeProblemWorkload(comm, s.problems[number], s.solves, workload));
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode Compare(MPI_Comm comm, const Settings &s) {
+  PetscFunctionBeginUser;
+  const bool single = !s.sequence.empty() || !s.matrix.empty();
+  const std::size_t workloads = single ? 1 : s.problems.size();
+  Comparison comparison(comm, s.configurations, s.rules, s.rounds);
+  if (!s.report.empty()) PetscCall(PrepareFolder(comm, s.report));
+  PetscCall(comparison.Prepare());
+  comparison.on_visit = Progress(comm, workloads * std::size_t(s.rounds) * s.configurations.size());
+  for (std::size_t i = 0; i < workloads; ++i) {
+    std::unique_ptr<Workload> workload;
+    PetscCall(MakeWorkload(comm, s, i, &workload));
+    // Misspelt keys are refused before the first solve; those of the solvers are known only after it.
+    if (i == 0) PetscCall(RefuseMisspeltOptions(comm));
+    PetscCall(comparison.Run(workload.get()));
+    PetscCall(workload->Destroy());
+    // A long comparison that is killed leaves what it has.
+    if (!s.report.empty()) PetscCall(WriteReport(comm, s.report, comparison.Result(), {}));
+  }
+  PetscCall(Publish(comm, s.report, comparison.Result(), {}));
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode Merge(MPI_Comm comm, const Settings &s) {
+  PetscFunctionBeginUser;
+  Records records;
+  std::vector<LogFile> logs;
+  PetscCall(RefuseMisspeltOptions(comm));
+  PetscCall(ReadForMerge(comm, s.merge, &records, &logs));
+  if (!s.report.empty()) PetscCall(PrepareFolder(comm, s.report));
+  PetscCall(Publish(comm, s.report, records, logs));
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode Body(MPI_Comm comm) {
+  PetscFunctionBeginUser;
+  Settings settings;
+  int count;
+  char **words;
+  PetscCall(PetscGetArgs(&count, &words));
+  if (count < 2 && !HelpWanted()) {
+    PetscCall(PetscPrintf(comm, "%s\nAll options: compare -help\n", help));
+    PetscFunctionReturn(0);
+  }
+  PetscCall(ReadSettings(comm, &settings));
+  if (HelpWanted()) PetscFunctionReturn(0);
+  if (settings.merge.empty()) PetscCall(Compare(comm, settings));
+  else PetscCall(Merge(comm, settings));
+  PetscFunctionReturn(0);
+}
+
+} // namespace
+
+int main(int argc, char **argv) { return RunApp(argc, argv, help, Body); }

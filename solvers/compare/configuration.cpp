@@ -1,0 +1,149 @@
+#include "solvers/compare/configuration.h"
+#include "meshes/files.h"
+#include "meshes/options.h"
+#include <algorithm>
+#include <cctype>
+#include <sstream>
+
+namespace krylearn {
+namespace {
+
+std::string Trimmed(const std::string &text) {
+  const std::size_t first = text.find_first_not_of(" \t\r\n"), last = text.find_last_not_of(" \t\r\n");
+  return first == std::string::npos ? "" : text.substr(first, last - first + 1);
+}
+
+bool NameCharacter(char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '-' || c == '.'; }
+
+/// A comment starts at a `#` at the start or after a blank, so that file names may hold one.
+std::string WithoutComment(const std::string &line) {
+  for (std::size_t i = 0; i < line.size(); ++i)
+    if (line[i] == '#' && (i == 0 || line[i - 1] == ' ' || line[i - 1] == '\t')) return line.substr(0, i);
+  return line;
+}
+
+/// Reads one line; returns what is wrong with it, or nothing.
+std::string ParseLine(const std::string &line, Configuration *c) {
+  const std::size_t colon = line.find(':');
+  if (colon == std::string::npos || line[0] == '-') return "expected 'NAME: -option value ...', got '" + line + "'";
+  std::string name = Trimmed(line.substr(0, colon));
+  c->candidate = !name.empty() && name[0] == '+';
+  if (c->candidate) name = Trimmed(name.substr(1));
+  c->name = name;
+  c->options = Trimmed(line.substr(colon + 1));
+  if (name.empty()) return "a configuration without a name; expected 'NAME: -option value ...'";
+  if (!std::all_of(name.begin(), name.end(), NameCharacter) || !std::isalnum(static_cast<unsigned char>(name[0])))
+    return "the name '" + name + "' may hold letters, digits, '_', '-' and '.' only";
+  if (c->options.empty()) return "configuration " + name + " has no options; give at least -pc_type";
+  if (c->options[0] != '-') return "the options of " + name + " must start with a dash: '" + c->options + "'";
+  return "";
+}
+
+} // namespace
+
+std::string Configuration::Prefix() const {
+  std::string prefix = name;
+  for (char &c : prefix)
+    if (!std::isalnum(static_cast<unsigned char>(c))) c = '_';
+  // PETSc takes -1e… for a negative number, not for an option.
+  if (std::isdigit(static_cast<unsigned char>(prefix[0]))) prefix = "c" + prefix;
+  return prefix + "_";
+}
+
+std::vector<std::string> SplitList(const std::string &text, char separator) {
+  std::vector<std::string> words;
+  std::istringstream stream(text);
+  for (std::string word; std::getline(stream, word, separator);)
+    if (!Trimmed(word).empty()) words.push_back(Trimmed(word));
+  return words;
+}
+
+PetscErrorCode ParseConfigurations(MPI_Comm comm, const std::string &text, const std::string &origin,
+                                   std::vector<Configuration> *list) {
+  PetscFunctionBeginUser;
+  std::istringstream stream(text);
+  int number = 0;
+  for (std::string raw; std::getline(stream, raw);) {
+    ++number;
+    const std::string line = Trimmed(WithoutComment(raw));
+    if (line.empty()) continue;
+    Configuration c;
+    std::string complaint = ParseLine(line, &c);
+    if (complaint.empty())
+      for (const Configuration &other : *list) {
+        if (other.name == c.name) complaint = "there are two configurations named " + c.name;
+        else if (other.Prefix() == c.Prefix())
+          complaint = c.name + " and " + other.name + " would share the options prefix " + c.Prefix();
+      }
+    PetscCheck(complaint.empty(), comm, PETSC_ERR_USER_INPUT, "%s, line %d: %s", origin.c_str(), number,
+               complaint.c_str());
+    list->push_back(c);
+  }
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode ReadConfigurations(MPI_Comm comm, const std::string &path, std::vector<Configuration> *list) {
+  PetscFunctionBeginUser;
+  std::string text;
+  PetscCall(ReadTextFile(comm, path, &text));
+  const std::size_t before = list->size();
+  PetscCheck(!text.empty(), comm, PETSC_ERR_USER_INPUT, "-configs %s: no such file, or it is empty", path.c_str());
+  PetscCall(ParseConfigurations(comm, text, path, list));
+  PetscCheck(list->size() > before, comm, PETSC_ERR_USER_INPUT, "-configs %s holds no configuration", path.c_str());
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode SelectConfigurations(MPI_Comm comm, const std::string &names, std::vector<Configuration> *list) {
+  PetscFunctionBeginUser;
+  const std::vector<std::string> wanted = SplitList(names, ',');
+  std::vector<std::string> known;
+  for (const Configuration &c : *list) known.push_back(c.name);
+  for (const std::string &name : wanted) {
+    const std::string nearest = NearestName(name, known);
+    PetscCheck(std::find(known.begin(), known.end(), name) != known.end(), comm, PETSC_ERR_USER_INPUT,
+               "-only: there is no configuration %s%s", name.c_str(),
+               nearest.empty() ? "" : ("; did you mean " + nearest + "?").c_str());
+  }
+  PetscCheck(!wanted.empty(), comm, PETSC_ERR_USER_INPUT, "-only: give names of configurations, separated by commas");
+  const auto left_out = [&](const Configuration &c) {
+    return std::find(wanted.begin(), wanted.end(), c.name) == wanted.end();
+  };
+  list->erase(std::remove_if(list->begin(), list->end(), left_out), list->end());
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode InsertOptions(const Configuration &configuration) {
+  PetscFunctionBeginUser;
+  // PETSc cuts the text into keys and values; all of them count as unused, which is how they can be listed.
+  PetscOptions own;
+  PetscInt count;
+  char **names, **values;
+  PetscCall(PetscOptionsCreate(&own));
+  PetscCall(PetscOptionsInsertString(own, configuration.options.c_str()));
+  PetscCall(PetscOptionsLeftGet(own, &count, &names, &values));
+  for (PetscInt i = 0; i < count; ++i) {
+    const std::string key = "-" + configuration.Prefix() + names[i];
+    PetscBool given;
+    PetscCall(PetscOptionsHasName(nullptr, nullptr, key.c_str(), &given));
+    if (!given) PetscCall(PetscOptionsSetValue(nullptr, key.c_str(), values[i]));
+  }
+  PetscCall(PetscOptionsLeftRestore(own, &count, &names, &values));
+  PetscCall(PetscOptionsDestroy(&own));
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode MarkOptionsUsed(const Configuration &configuration) {
+  PetscFunctionBeginUser;
+  PetscInt count;
+  char **names, **values;
+  std::vector<std::string> mine;
+  PetscCall(PetscOptionsLeftGet(nullptr, &count, &names, &values));
+  for (PetscInt i = 0; i < count; ++i)
+    if (std::string(names[i]).compare(0, configuration.Prefix().size(), configuration.Prefix()) == 0)
+      mine.push_back(std::string("-") + names[i]);
+  PetscCall(PetscOptionsLeftRestore(nullptr, &count, &names, &values));
+  for (const std::string &key : mine) PetscCall(PetscOptionsHasName(nullptr, nullptr, key.c_str(), nullptr));
+  PetscFunctionReturn(0);
+}
+
+} // namespace krylearn

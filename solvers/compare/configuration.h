@@ -1,0 +1,48 @@
+/// \file
+/// Solver configurations: a name and the PETSc options that make it, from lists that people write.
+///
+/// One configuration a line, `NAME: -option value …`; `#` starts a comment, and a `+` before the name marks a candidate,
+/// which is measured against the others (the baselines) but never serves as the yardstick itself:
+///
+///     # algebraic multigrid as it comes
+///     gamg: -ksp_type cg -pc_type gamg
+///     + mine: -ksp_type cg -pc_type shell_of_mine
+#pragma once
+#include <petscsys.h>
+#include <string>
+#include <vector>
+
+namespace krylearn {
+
+struct Configuration {
+  std::string name;    ///< letters, digits, `_`, `-`, `.`; unique in a list
+  std::string options; ///< as written, without prefix
+  bool candidate = false;
+  /// Prefix of its options in the database: the name, with `_` for what options cannot hold, and `_` behind.
+  std::string Prefix() const;
+};
+
+/// Adds the configurations in `text`, lines as above, to `list`. Lines without a name or options, names that are taken
+/// (also where only the prefixes collide) and options without a dash are refused, naming `origin` and the line
+/// (PETSC_ERR_USER_INPUT). Collective.
+PetscErrorCode ParseConfigurations(MPI_Comm comm, const std::string &text, const std::string &origin,
+                                   std::vector<Configuration> *list);
+
+/// The same for a file. Collective.
+PetscErrorCode ReadConfigurations(MPI_Comm comm, const std::string &path, std::vector<Configuration> *list);
+
+/// Keeps those named in `names` (comma-separated), in their order in the list; unknown names are refused with the
+/// nearest one. Collective.
+PetscErrorCode SelectConfigurations(MPI_Comm comm, const std::string &names, std::vector<Configuration> *list);
+
+/// Puts the options into the database under the configuration's prefix; what is there already – from the command line
+/// – wins. Collective.
+PetscErrorCode InsertOptions(const Configuration &configuration);
+
+/// Marks all options of the configuration as used, so that nobody is warned of those that a failed solver never read.
+PetscErrorCode MarkOptionsUsed(const Configuration &configuration);
+
+/// The words of a text between `separator`s, without blanks around them; empty ones are left out.
+std::vector<std::string> SplitList(const std::string &text, char separator);
+
+} // namespace krylearn
