@@ -118,7 +118,7 @@ PetscErrorCode CheckSettings(MPI_Comm comm, const Settings &s) {
   PetscFunctionBeginUser;
   PetscCheck(s.matrix.empty() == s.rhs.empty(), comm, PETSC_ERR_USER_INPUT, "-mat and -rhs go together");
   PetscCheck(s.matrix.empty() || s.sequence.empty(), comm, PETSC_ERR_USER_INPUT, "Give either -mat or -sequence");
-  PetscCheck(s.rules.rtol > 0 && s.rules.rtol < 1, comm, PETSC_ERR_USER_INPUT, "-rtol %g: give a value between 0 and 1",
+  PetscCheck(s.rules.rtol > 0 && s.rules.rtol < 1, comm, PETSC_ERR_USER_INPUT, "-rtol %.6g: give a value between 0 and 1",
              s.rules.rtol);
   PetscCheck(s.rules.max_iterations >= 1, comm, PETSC_ERR_USER_INPUT, "-max_it: give at least 1");
   PetscCheck(s.rules.time_limit >= 0, comm, PETSC_ERR_USER_INPUT, "-time_limit: give seconds, or 0 for none");

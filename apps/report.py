@@ -34,9 +34,9 @@ except ImportError as missing:
 
 FILES = ("environment", "summary", "events", "history", "sequence", "scaling", "logs")
 # Told apart with colour vision deficiencies too: after P. Tol (configurations), Okabe and Ito (kinds of work).
-COLOURS = ("#332288", "#cc6677", "#117733", "#e08a1e", "#44aa99", "#882255", "#5aa9dd", "#8c8c2b", "#bb55aa")
-KINDS = {"set-up": "#b4b8bf", "MatMult": "#0072b2", "smoother": "#e69f00", "transfer": "#56b4e9",
-         "coarse solve": "#cc79a7", "preconditioner": "#009e73", "vectors": "#f0e442", "reductions": "#d55e00",
+COLOURS = ("#5347c4", "#cc6677", "#117733", "#e08a1e", "#44aa99", "#9c2a66", "#5aa9dd", "#8c8c2b", "#bb55aa")
+KINDS = {"set-up": "#b4b8bf", "MatMult": "#0072b2", "preconditioner": "#009e73", "smoother": "#e69f00",
+         "transfer": "#56b4e9", "factor solve": "#cc79a7", "reductions": "#d55e00", "vectors": "#f0e442",
          "halos": "#7b3294", "network": "#222222", "other": "#8d8478"}
 MEASURES = {"1": "set-up + 1 solve", "10": "set-up + 10 solves", "100": "set-up + 100 solves", "solve": "solve alone"}
 REFERENCE = {"color": "#555b64", "ls": (0, (5, 4)), "lw": 0.9, "zorder": 1}
@@ -97,7 +97,9 @@ def finite(*numbers):
 
 def show(value, form="{:.3g}"):
     """A number, or a dash where there is none."""
-    return "–" if math.isnan(value) else form.format(value) if math.isfinite(value) else "∞" if value > 0 else "−∞"
+    if not math.isfinite(value):
+        return "–" if math.isnan(value) else "∞" if value > 0 else "−∞"
+    return (form if abs(value) < 1e12 else "{:.3g}").format(value)
 
 
 def whole(value):
@@ -112,11 +114,21 @@ def amount(value, unit=""):
     return f"{float(f'{value / 1000.0 ** power:.3g}'):g} {('', *'kMGTPnµm')[power]}{unit}".strip()
 
 
-def column(rows, name):
+def column(rows, name, scale=1):
     """Writes the numbers of a column with as many decimals each, so that they align: three digits of the smallest."""
-    sizes = [math.floor(math.log10(abs(n))) for n in finite(*(row.number(name) for row in rows)) if n] or [0]
-    decimals = max(0, min(2 - min(sizes), 4, max(5 - max(sizes), 1)))
-    return lambda row: show(row.number(name), f"{{:.{decimals}f}}")
+    sizes = [math.floor(math.log10(abs(scale * n))) for n in finite(*(row.number(name) for row in rows)) if n] or [0]
+    decimals = max(0, min(2 - min(sizes), 4, max(4 - max(sizes), 0)))
+    return lambda row: show(scale * row.number(name), f"{{:.{decimals}f}}")
+
+
+def unit_of(rows):
+    """Seconds or, where all solves are short, milliseconds: the word and the factor."""
+    longest = max(finite(*(row.number("solve_seconds") for row in rows)), default=1)
+    return ("seconds", 1) if longest >= 1 else ("milliseconds", 1e3)
+
+
+def factor(value):
+    return f"{value:.2f}" if value < 9.995 else f"{value:,.1f}".replace(",", "\u202f")
 
 
 def small(text):
@@ -132,7 +144,7 @@ def table(head, rows, kind):
 def place(grid, ranks):
     """Grid and ranks in words."""
     return " · ".join(filter(None, (grid and f"grid {escape(grid)}",
-                                    ranks and f"{escape(ranks)} rank{'' if ranks == '1' else 's'}")))
+                                    ranks and f"{escape(ranks)}\u00a0rank{'' if ranks == '1' else 's'}")))
 
 
 def logarithmic(axes, which, ticks=()):
@@ -160,7 +172,8 @@ def thin(points):
 def stacked(axes, names, bars):
     """Horizontal bars of (seconds, style) segments each; what is far longer than the rest is cut and says so."""
     totals = [sum(length for length, _ in bar) for bar in bars]
-    longest = max([t for t in totals if t <= 6 * statistics.median(totals)] or totals)
+    most = 5 * sorted(totals)[3 * len(totals) // 4]
+    longest = max([t for t in totals if t <= most] or totals)
     end = (1.13 if max(totals) == longest else 1.4) * longest or 1
     for y, (bar, total) in enumerate(zip(bars, totals)):
         left = 0
@@ -172,10 +185,12 @@ def stacked(axes, names, bars):
         axes.annotate(amount(total, "s") + (" →" if cut else ""), (min(total, end), y), xytext=(-4 if cut else 4, 0),
                       textcoords="offset points", va="center", ha="right" if cut else "left",
                       bbox={"fc": "white", "ec": "none", "pad": 1.5} if cut else None)
-    axes.set(xlim=(0, end), ylim=(len(bars) - 0.4, -0.6), xlabel="seconds", yticks=range(len(bars)))
+    axes.set(xlim=(0, end), ylim=(len(bars) - 0.4, -0.6), yticks=range(len(bars)))
     # "$" would begin a formula.
     axes.set_yticklabels([(n if len(n) < 36 else n[:34] + "…").replace("$", r"\$") for n in names])
     axes.xaxis.set_major_locator(MaxNLocator(6))
+    scale, unit = (1, "s") if end >= 1 else (1e3, "ms") if end >= 1e-3 else (1e6, "µs")
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda seconds, _: f"{scale * seconds:g} {unit}"))
     axes.grid(False, axis="y")
     axes.spines["left"].set_visible(False)
 
@@ -246,7 +261,7 @@ class Painter:
 
         svg = re.sub(r">\s+<", "><", re.sub(r"<[^>]+>", tag, re.sub(r'style="([^"]*)"', style, svg))).strip()
         for _ in range(4):  # groups in groups
-            svg = re.sub(r"<g/>|<g></g>|<defs></defs>|<g>(<(?:path|use)[^>]*/>|<text[^>]*>[^<]*</text>)</g>", r"\1", svg)
+            svg = re.sub(r"<g/>|<(g|defs)></\1>|<g>(<(?:path|use)[^>]*/>|<text[^>]*>[^<]*</text>)</g>", r"\2", svg)
         return svg
 
     def curves(self, caption, panels, finish, looks=None):
@@ -277,7 +292,7 @@ class Painter:
             bars.append([(sum(finite(row.number("setup_seconds"))), {"color": colour, "alpha": 0.45}),
                          (row.number("solve_seconds"), {"color": colour} if row.ranked else hatched)])
         caption = "One set-up (pale) and one solve" + ("" if all(r.ranked for r in rows) else "; hatched: not ranked")
-        return self.figure(caption, 0.65 + 0.27 * len(rows),
+        return self.figure(caption, 0.5 + 0.27 * len(rows),
                            lambda axes: stacked(axes, [r["configuration"] for r in rows], bars), [1]) if rows else ""
 
     def history(self, rows, rtol):
@@ -292,8 +307,12 @@ class Painter:
                 axes.axhline(rtol, **REFERENCE)
                 axes.annotate("tolerance", (0.01, rtol), xycoords=("axes fraction", "data"), xytext=(0, 2),
                               textcoords="offset points", fontsize=8, color=REFERENCE["color"])
-            for which in ("y" if curves else "") + ("x" if wide(points[-1][0] for _, points in curves) else ""):
-                logarithmic(axes, which)
+            if curves:
+                logarithmic(axes, "y")
+            ends = [points[-1][0] for _, points in curves if points[-1][1] < 2 * rtol and points[-1][0] > 0]
+            if wide(ends):
+                axes.set_xlim(left=min(ends) / 30)
+                logarithmic(axes, "x")
 
         return self.curves("Residual against iterations and against time", panels, finish) if rows else ""
 
@@ -335,7 +354,7 @@ class Painter:
                 axes.set(title=title)
 
         marks = [(f'<i class=box style="background:{self.kinds[k]}"></i>', k or "unnamed") for k in used]
-        return self.figure("Where the time goes", 0.9 + 0.27 * len(names), draw, [1.2, 1], marks) if used else ""
+        return self.figure("Where the time goes", 0.75 + 0.27 * len(names), draw, [1.2, 1], marks) if used else ""
 
     def scaling(self, rows):
         counts = sorted(set(n for n in finite(*(row.number("ranks") for row in rows)) if n > 0))
@@ -379,7 +398,8 @@ class Report:
 
     def name(self, row, tag=True):
         name = row["configuration"]
-        tag = " <b class=tag>candidate</b>" if tag and name in self.painter.candidates else ""
+        candidate = row["role"] == "candidate" if row["role"] else name in self.painter.candidates
+        tag = " <b class=tag>candidate</b>" if tag and candidate else ""
         return f"<span class=name>{self.painter.mark(self.painter.looks[name])}<b>{escape(name)}</b>{tag}</span>"
 
     def fastest(self, rows, measure):
@@ -394,14 +414,14 @@ class Report:
         if not others:
             return self.name(first, False) + small("the only one")
         time, rival = next((o for o in others if o[1]["role"] != first["role"]), others[0])
-        lead, ends, won = time / best, (), first["role"] == "candidate"
-        ratio = (first if won else rival).ratio(measure)
-        if {first["role"], rival["role"]} == {"candidate", "baseline"} and all(r > 0 for r in ratio):
+        won, lost = (a["role"] == "candidate" != b["role"] for a, b in ((first, rival), (rival, first)))
+        lead, ends, ratio = time / best, (), (first if won else rival).ratio(measure)
+        if (won or lost) and all(r > 0 for r in ratio):
             lead, *ends = [1 / r for r in ratio] if won else ratio
-        spread = f" ({min(ends):.2f}–{max(ends):.2f})" if ends else ""
-        kind = "level" if ends and min(ends) <= 1 <= max(ends) else "win" if won else "lost"
+        spread = f" <span class=name>({factor(min(ends))}–{factor(max(ends))})</span>" if ends and min(ends) < max(ends) else ""
+        kind = "level" if ends and min(ends) <= 1 <= max(ends) else "win" if won else "plain"
         return f"<td class={kind}>" + self.name(first, False) + small(
-            f"<b>{lead:.2f}×</b> as fast as {escape(rival['configuration'])}{spread}")
+            f"<b>{factor(lead)}×</b> as fast as {escape(rival['configuration'])}{spread}")
 
     def verdict(self):
         lines, roles = [], []
@@ -413,21 +433,26 @@ class Report:
             lines.append([f'<a href="#{self.anchors[name]}">{escape(name)}</a>' + small(place(*where)),
                           first + small(f"of {len(ranked)} ranked{out}"), *(self.fastest(ranked, m) for m in MEASURES)])
         tally = f"<p>A candidate is ranked first in <b>{roles.count('candidate')} of {len(lines)}</b> cases.</p>"
+        note = "<p class=note>Fastest of the ranked: <span class=win>a candidate</span>, a baseline, or <span " \
+            "class=level>level with the best of the other kind</span>. In brackets: range over the rounds.</p>"
         return f"<section id=verdict><h2>Verdict</h2>{tally if self.painter.candidates else ''}" + table(
-            ["workload", "ranked first", *MEASURES.values()], lines, "text") + "<p class=note>Fastest of the ranked, by " \
-            "four counts: <span class=win>a candidate</span>, a baseline, or <span class=level>level with the best of " \
-            "the other kind</span>. In brackets: least and greatest over the rounds.</p></section>\n"
+            ["workload", "ranked first", *MEASURES.values()], lines, "text") + note + "</section>\n"
 
     def summary(self, rows):
         """The table of one case: ranked rows as they come, the others below with what went wrong."""
-        form = {n: column(rows, n) for n in ("setup_seconds", "solve_seconds", "total_1", "total_10", "total_100")}
+        if not rows:
+            return ""
+        unit, scale = unit_of(rows)
+        timed = ("setup_seconds", "solve_seconds", "total_1", "total_10", "total_100")
+        form = {name: column(rows, name, scale) for name in timed}
 
         def time(row, name, spread="", measure=""):
             middle, low, high = row.ratio(measure) if measure else [math.nan] * 3
             tone = "class=good" if high < 1 else "class=bad" if low > 1 else ""
-            percent = row.number(spread) * 100
+            percent = 100 * row.number(spread) if row.number(name) > 0 and row["visits"] != "1" else math.nan
+            spreads = " {}–{}".format(*map(factor, (low, high))) if low < high else ""
             return (f"<i>±{percent:.0f}\u202f%</i> " if math.isfinite(percent) else "") + form[name](row) + small(
-                f"<b {tone}>{middle:.2f}×</b>{f' {low:.2f}–{high:.2f}' if low < high else ''}" if finite(middle) else "")
+                f"<b {tone}>{factor(middle)}×</b>{spreads}" if finite(middle) else "")
 
         lines = []
         for row in sorted(rows, key=lambda row: not row.ranked):
@@ -445,8 +470,8 @@ class Report:
         options = [[self.name(r), f"<code>{escape(r['options'])}</code>"] for r in rows if r["options"]]
         return table(["rank", "configuration", "iterations", "set-up", "solve", "1 solve", "10 solves", "100 solves",
                       "true residual", "peak MB", "GFlop/s"], lines, "summary") + \
-            "<p class=note>Seconds; 1, 10, 100 solves with one set-up. ±: half the range over the rounds. ×: against the " \
-            "best baseline’s time of the same round, median and range; below 1 is faster.</p>" + (
+            f"<p class=note>Times in {unit}; 1, 10, 100 solves with one set-up. ±: half the range over the rounds. " \
+            "×: time over the best baseline’s of the same round, median and range; below 1 is faster.</p>" + (
                 f"<details><summary>Options</summary>{table(['configuration', 'options'], options, 'text')}</details>"
                 if options else "")
 
@@ -463,38 +488,42 @@ class Report:
     def events(self, rows):
         text = ""
         for own in gather(rows, "configuration").values():
-            total = {p: sum(finite(*(r.number("own_seconds") for r in o))) for p, o in gather(own, "phase").items()}
-            own = [row for row in own if row.number("own_seconds") > 0]
+            own = [row for row in own if 0 < row.number("own_seconds") < math.inf]
+            total = {phase: sum(row.number("own_seconds") for row in of) for phase, of in gather(own, "phase").items()}
             text += self.largest(f"Events of {self.name(own[0])}", own, "own_seconds", 12, lambda row: " · ".join(
                 filter(None, (row["phase"].replace("setup", "set-up"), row["category"]))), {
-                    "own s": column(own, "own_seconds"), "with nested s": column(own, "seconds"), "% of phase":
+                    "own ms": column(own, "own_seconds", 1e3), "with nested": column(own, "seconds", 1e3), "% of phase":
                     lambda row: show(100 * row.number("own_seconds") / total[row["phase"]], "{:.1f}")}) if own else ""
         return text
 
     def scaling(self, rows):
         """A line for each configuration, a column for each number of ranks."""
         counts, lines = sorted(gather(rows, lambda row: row.number("ranks"))), []
-        form = {n: column(rows, n) for n in ("setup_seconds", "solve_seconds")}
+        unit, scale = unit_of(rows)
+        form = {n: column(rows, n, scale) for n in ("setup_seconds", "solve_seconds")}
         for own in gather(rows, "configuration").values():
             found = {row.number("ranks"): row for row in own}
             lines.append([self.name(own[0])] + [form["solve_seconds"](row) + small(
-                f"{show(row.number('speedup'), '{:.2f}')}× · {show(100 * row.number('efficiency'), '{:.0f}')}\u202f%<br>"
+                f"{show(row.number('speedup'), '{:.2f}')}× · {show(100 * row.number('efficiency'), '{:.0f} %')}<br>"
                 f"set-up {form['setup_seconds'](row)} · {whole(row.number('iterations'))} it.") if row else "–"
                 for row in map(found.get, counts)])
-        return table(["configuration", *(place("", show(c)) for c in counts)], lines, "") + "<p class=note>Seconds of " \
-            "a solve; below: speed-up, efficiency, seconds of the set-up, iterations.</p>" + self.painter.scaling(rows)
+        return table(["configuration", *(place("", show(c)) for c in counts)], lines, "") + \
+            f"<p class=note>Time of a solve; below: speed-up, efficiency, set-up, iterations. In {unit}.</p>" + \
+            self.painter.scaling(rows)
 
     def workload(self, name):
         """Its cases in turn, each with table, plots and breakdown; scaling at the end."""
         mine = {f: [row for row in self.data[f] if row["workload"] == name] for f in FILES[1:6]}
         text = f"<section id={self.anchors[name]}><h2>{escape(name or 'unnamed')}</h2>"
-        for case in gather(itertools.chain(*(rows for f, rows in mine.items() if f != "scaling")), lambda row: row.case):
-            own = {f: [row for row in rows if row.case == case] for f, rows in mine.items()}
+        for case in gather(itertools.chain(*(mine[f] for f in FILES[1:5])), lambda row: row.case):
+            order = [row["configuration"] for row in mine["summary"] if row.case == case]
+            own = {f: sorted((row for row in rows if row.case == case), key=lambda row: order.index(
+                row["configuration"]) if row["configuration"] in order else len(order)) for f, rows in mine.items()}
             first = (own["summary"] or [Row()])[0]
             facts = [place(*case[1:])] + [f"{whole(first.number(c))} {c}" for c in ("unknowns", "steps", "visits")
                                           if first.number(c) > 1]
             facts += [f"relative tolerance {escape(first['rtol'])}"] if first["rtol"] else []
-            text += f"<h3>{' · '.join(filter(None, facts))}</h3>" + (self.summary(own["summary"]) if own["summary"] else "")
+            text += f"<h3>{' · '.join(filter(None, facts))}</h3>" + self.summary(own["summary"])
             text += self.painter.totals(own["summary"]) + self.painter.history(own["history"], first.number("rtol"))
             text += self.painter.sequence(own["sequence"]) + self.painter.breakdown(own["events"])
             text += self.events(own["events"])
@@ -522,14 +551,15 @@ class Report:
         if facts:
             body += "<section id=environment><h2>Environment</h2><dl>" + "".join(
                 f"<dt>{escape(key)}<dd>{escape(value)}" for key, value in facts.items()) + "</dl></section>\n"
-        self.notices = NOTICES + self.painter.problems + ([] if any(self.data.values()) else ["the CSV files are empty"])
+        self.notices = NOTICES + self.painter.problems + ["the CSV files are empty"] * (not any(self.data.values()))
         return '<!DOCTYPE html>\n<html lang=en><meta charset=utf-8><meta name=viewport content="width=device-width">' \
             f"<title>Comparison of solvers</title><style>{STYLE}" + \
             "".join(f".s{number}{{{text}}}" for text, number in self.painter.styles.items()) + \
             "</style>\n<h1>Comparison of solver configurations</h1><p class=note>" + \
             " · ".join(escape(facts[k]) for k in ("date", "machine") if facts.get(k)) + \
             "".join(f'<p class="card">Notice: {escape(notice)}' for notice in self.notices) + \
-            "<nav>" + "".join(f'<a href="#{a}">{escape(name)}</a>' for a, name in links.items()) + f"</nav>\n{body}</html>\n"
+            "<nav>" + "".join(f'<a href="#{anchor}">{escape(name)}</a>' for anchor, name in links.items()) + \
+            f"</nav>\n{body}</html>\n"
 
 
 STYLE = """
@@ -544,9 +574,12 @@ nav{display:flex;flex-wrap:wrap;gap:.2rem 1.1rem;margin:.7rem 0 1.2rem}section,.
 border:1px solid var(--line);border-radius:12px;padding:1.1rem 1.25rem;margin:0 0 1.2rem}.card{border-color:var(--bad)}
 table{border-collapse:collapse;width:100%;font-size:.88rem;font-variant-numeric:tabular-nums}
 th{color:var(--soft);vertical-align:bottom;font-size:.78rem;line-height:1.25;border-bottom:2px solid var(--line)}
-td{border-bottom:1px solid var(--line);vertical-align:top;white-space:nowrap}th,td{text-align:right;padding:.35rem .5rem}
-th:first-child,td:first-child,.text *,.summary :nth-child(2),.dense :nth-child(2){text-align:left;white-space:normal}
-.dense{font-size:.8rem}.dense td{padding:.16rem .5rem}.summary td:nth-child(2){min-width:14rem}td .name{white-space:nowrap}
+td{border-bottom:1px solid var(--line);vertical-align:top;white-space:nowrap}
+th,td{text-align:right;padding:.35rem .5rem}
+th:first-child,td:first-child,.text th,.text td,.summary tr>:nth-child(2),.dense tr>:nth-child(2){text-align:left;
+white-space:normal}
+.dense{font-size:.8rem}.dense td{padding:.16rem .5rem}.summary{font-size:.82rem}.summary tr>*{padding:.35rem .3rem}
+.summary td:nth-child(2){min-width:13rem}td .name{white-space:nowrap}
 small{display:block;color:var(--soft);font-size:.78rem;line-height:1.35}em{color:var(--bad);font-style:normal}
 .win{background:var(--win)}.level{background:var(--level)}.good{color:var(--good)}.bad{color:var(--bad)}
 .tag,.badge{font-size:.68rem;border-radius:6px;padding:.05rem .35rem;white-space:nowrap;background:var(--tag)}
@@ -554,7 +587,7 @@ small{display:block;color:var(--soft);font-size:.78rem;line-height:1.35}em{color
 code{font-size:.8rem;overflow-wrap:anywhere}.note{color:var(--soft);font-size:.82rem;margin:.45rem 0}
 .note span{padding:0 .3rem;border-radius:4px}details{margin:.35rem 0}summary{cursor:pointer;font-size:.88rem}
 figure{background:#fff;color:#20262e;border:1px solid var(--line);border-radius:10px;margin:.9rem 0;padding:.7rem .8rem}
-figcaption{font-weight:600;font-size:.86rem}svg{display:block;width:100%}svg *{stroke-linejoin:round;stroke-linecap:butt}
+figcaption{font-weight:600;font-size:.86rem}svg{display:block}svg *{stroke-linejoin:round;stroke-linecap:butt}
 svg text{font-family:system-ui,sans-serif!important}.legend{display:flex;flex-wrap:wrap;gap:.1rem 1rem;margin:.3rem 0;
 font-size:.8rem}i[style]{display:inline-block;width:1.1em;border-top:3px solid;margin-right:.4em;vertical-align:.22em}
 td>i{font-size:.78rem;font-style:normal;color:var(--soft)}i.dash{border-style:dashed none none}

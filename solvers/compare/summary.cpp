@@ -120,6 +120,7 @@ Summary SummariseGroup(const std::vector<const VisitRow *> &group) {
 std::string WithSpread(const Spread &s) {
   if (std::isnan(s.median)) return "-";
   const double relative = 100 * s.Relative();
+  if (s.low == s.high) return Short(s.median);
   char text[60];
   std::snprintf(text, sizeof text, "%s ±%.0f%%", Short(s.median).c_str(), relative);
   return text;
@@ -128,7 +129,8 @@ std::string WithSpread(const Spread &s) {
 std::string RatioText(const Spread &s) {
   if (std::isnan(s.median)) return "-";
   char text[60];
-  std::snprintf(text, sizeof text, "%.2f [%.2f, %.2f]", s.median, s.low, s.high);
+  if (s.low == s.high) std::snprintf(text, sizeof text, "%.2f", s.median);
+  else std::snprintf(text, sizeof text, "%.2f [%.2f, %.2f]", s.median, s.low, s.high);
   return text;
 }
 

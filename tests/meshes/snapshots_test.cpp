@@ -1,6 +1,6 @@
 #include "meshes/files.h"
 #include "meshes/hdf5_file.h"
-#include "tests/meshes/scratch_folder.h"
+#include "tests/scratch_folder.h"
 #include <fstream>
 #include <sstream>
 

@@ -1,5 +1,5 @@
 #include "solvers/flow/history.h"
-#include "tests/meshes/scratch_folder.h"
+#include "tests/scratch_folder.h"
 #include <fstream>
 #include <sstream>
 
