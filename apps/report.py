@@ -116,7 +116,7 @@ def amount(value, unit=""):
 
 def column(rows, name, scale=1):
     """Writes the numbers of a column with as many decimals each, so that they align: three digits of the smallest."""
-    sizes = [math.floor(math.log10(abs(scale * n))) for n in finite(*(row.number(name) for row in rows)) if n] or [0]
+    sizes = [math.floor(math.log10(abs(n))) for n in finite(*(scale * row.number(name) for row in rows)) if n] or [0]
     decimals = max(0, min(2 - min(sizes), 4, max(4 - max(sizes), 0)))
     return lambda row: show(scale * row.number(name), f"{{:.{decimals}f}}")
 
@@ -418,8 +418,9 @@ class Report:
         lead, ends, ratio = time / best, (), (first if won else rival).ratio(measure)
         if (won or lost) and all(r > 0 for r in ratio):
             lead, *ends = [1 / r for r in ratio] if won else ratio
-        spread = f" <span class=name>({factor(min(ends))}–{factor(max(ends))})</span>" if ends and min(ends) < max(ends) else ""
-        kind = "level" if ends and min(ends) <= 1 <= max(ends) else "win" if won else "plain"
+        low, high = (min(ends), max(ends)) if ends else (math.nan, math.nan)
+        spread = f" <span class=name>({factor(low)}–{factor(high)})</span>" if low < high else ""
+        kind = "level" if low <= 1 <= high else "win" if won else "plain"
         return f"<td class={kind}>" + self.name(first, False) + small(
             f"<b>{factor(lead)}×</b> as fast as {escape(rival['configuration'])}{spread}")
 

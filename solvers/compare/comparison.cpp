@@ -7,7 +7,7 @@ namespace krylearn {
 namespace {
 
 /// At most so many points of a residual history are kept: what a plot can show.
-constexpr std::size_t kHistoryPoints = 150;
+constexpr std::size_t kHistoryPoints = 60;
 
 template <class A, class B> bool SameCase(const A &a, const B &b) {
   return a.workload == b.workload && a.grid == b.grid && a.ranks == b.ranks && a.configuration == b.configuration;
