@@ -1,5 +1,6 @@
 #include "meshes/halo.h"
 #include "meshes/log.h"
+#include <algorithm>
 
 namespace krylearn {
 
@@ -17,7 +18,8 @@ HaloExchange::~HaloExchange() {
 }
 
 PetscErrorCode HaloExchange::SetUp(MPI_Comm comm, const Layout &layout,
-                                   const std::array<std::array<int, 2>, 3> &neighbours) {
+                                   const std::array<std::array<int, 2>, 3> &neighbours, MPI_Datatype element,
+                                   PetscInt layers) {
   PetscFunctionBeginUser;
   PetscCheck(comm_ == MPI_COMM_NULL, comm, PETSC_ERR_ORDER, "A halo exchange is set up once");
   PetscCallMPI(MPI_Comm_dup(comm, &comm_)); // messages of ours never meet those of the calling program
@@ -31,24 +33,26 @@ PetscErrorCode HaloExchange::SetUp(MPI_Comm comm, const Layout &layout,
   for (int axis = 0; axis < 3; ++axis)
     for (int side = 0; side < 2; ++side) {
       send_[axis][side] = receive_[axis][side] = MPI_DATATYPE_NULL;
-      const int g = static_cast<int>(layout.ghosts[axis]);
-      if (g == 0) continue;
+      const int ghosts = static_cast<int>(layout.ghosts[axis]);
+      if (ghosts == 0) continue;
+      const int g = layers < 0 ? ghosts : std::min(ghosts, static_cast<int>(layers));
       int extent[3], start[3];
       for (int d = 0; d < 3; ++d) {
         const int owned = static_cast<int>(layout.hi[d] - layout.lo[d]), gd = static_cast<int>(layout.ghosts[d]);
         // Axes already exchanged travel with their ghosts; later ones with those outside a boundary, where the upper
         // boundary face lives. Neighbours along `axis` touch the same boundaries, so the messages fit.
-        const int below = d < axis || neighbours[d][0] == MPI_PROC_NULL ? gd : 0;
-        const int above = d < axis || neighbours[d][1] == MPI_PROC_NULL ? gd : 0;
+        const int reach = layers < 0 ? gd : std::min(gd, static_cast<int>(layers));
+        const int below = d < axis || neighbours[d][0] == MPI_PROC_NULL ? reach : 0;
+        const int above = d < axis || neighbours[d][1] == MPI_PROC_NULL ? reach : 0;
         extent[2 - d] = below + owned + above;
         start[2 - d] = gd - below;
       }
       const int owned = static_cast<int>(layout.hi[axis] - layout.lo[axis]);
       extent[2 - axis] = g;
-      start[2 - axis] = side == 0 ? g : owned;
-      PetscCallMPI(MPI_Type_create_subarray(3, full, extent, start, MPI_ORDER_C, MPI_DOUBLE, &send_[axis][side]));
-      start[2 - axis] = side == 0 ? 0 : owned + g;
-      PetscCallMPI(MPI_Type_create_subarray(3, full, extent, start, MPI_ORDER_C, MPI_DOUBLE, &receive_[axis][side]));
+      start[2 - axis] = side == 0 ? ghosts : ghosts + owned - g;
+      PetscCallMPI(MPI_Type_create_subarray(3, full, extent, start, MPI_ORDER_C, element, &send_[axis][side]));
+      start[2 - axis] = side == 0 ? ghosts - g : ghosts + owned;
+      PetscCallMPI(MPI_Type_create_subarray(3, full, extent, start, MPI_ORDER_C, element, &receive_[axis][side]));
       PetscCallMPI(MPI_Type_commit(&send_[axis][side]));
       PetscCallMPI(MPI_Type_commit(&receive_[axis][side]));
     }
@@ -61,19 +65,34 @@ PetscErrorCode HaloExchange::Exchange(std::initializer_list<Field *> fields) con
     PetscCheck(field->empty() || field->size() == layout_.size, PETSC_COMM_SELF, PETSC_ERR_ARG_SIZ,
                "A field of %zu values does not belong to this grid, whose fields have %zu", field->size(),
                layout_.size);
+  // Eight fields at a time: more never travel together.
+  void *arrays[8];
+  int used = 0;
+  for (Field *field : fields) {
+    if (field->empty()) continue;
+    arrays[used++] = field->data();
+    if (used < 8) continue;
+    PetscCall(Exchange(arrays, used));
+    used = 0;
+  }
+  if (used > 0) PetscCall(Exchange(arrays, used));
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode HaloExchange::Exchange(void *const *arrays, int number) const {
+  PetscFunctionBeginUser;
   PetscCall(PetscLogEventBegin(Log().halo, 0, 0, 0, 0));
   for (int axis = 0; axis < 3; ++axis) {
     if (layout_.ghosts[axis] == 0) continue;
     // Four requests a field; eight fields at a time keep the array small and fixed.
     MPI_Request requests[32];
-    int count = 0, tag = 0;
-    for (Field *field : fields) {
-      if (field->empty()) continue;
+    int count = 0;
+    for (int tag = 0; tag < number; ++tag) {
+      void *data = arrays[tag];
       if (count == 32) {
         PetscCallMPI(MPI_Waitall(count, requests, MPI_STATUSES_IGNORE));
         count = 0;
       }
-      double *data = field->data();
       for (int side = 0; side < 2; ++side) {
         const int peer = neighbours_[axis][side];
         if (peer == MPI_PROC_NULL) continue;
@@ -85,7 +104,6 @@ PetscErrorCode HaloExchange::Exchange(std::initializer_list<Field *> fields) con
         // What leaves through my upper side arrives in the neighbour's lower ghosts.
         PetscCallMPI(MPI_Isend(data, 1, send_[axis][side], peer, 2 * tag + 1 - side, comm_, &requests[count++]));
       }
-      ++tag;
     }
     PetscCallMPI(MPI_Waitall(count, requests, MPI_STATUSES_IGNORE));
   }

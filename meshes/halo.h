@@ -20,10 +20,14 @@ public:
   HaloExchange(const HaloExchange &) = delete;
   HaloExchange &operator=(const HaloExchange &) = delete;
 
-  /// `neighbours[axis][side]` are ranks of `comm` (duplicated), MPI_PROC_NULL outside the domain. Once. Collective.
-  PetscErrorCode SetUp(MPI_Comm comm, const Layout &layout, const std::array<std::array<int, 2>, 3> &neighbours);
-  /// Exchanges all layers of each field. Collective; empty fields are skipped.
+  /// `neighbours[axis][side]` are ranks of `comm` (duplicated), MPI_PROC_NULL outside the domain. `layers` of the
+  /// layout's ghosts are exchanged (-1: all) of arrays of `element`s. Once. Collective.
+  PetscErrorCode SetUp(MPI_Comm comm, const Layout &layout, const std::array<std::array<int, 2>, 3> &neighbours,
+                       MPI_Datatype element = MPI_DOUBLE, PetscInt layers = -1);
+  /// Exchanges the layers of each field. Collective; empty fields are skipped.
   PetscErrorCode Exchange(std::initializer_list<Field *> fields) const;
+  /// The same for `count` arrays of the layout's size and the element type.
+  PetscErrorCode Exchange(void *const *arrays, int count) const;
 
 private:
   MPI_Comm comm_ = MPI_COMM_NULL;

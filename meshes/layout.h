@@ -37,7 +37,7 @@ struct Layout {
 /// stencil then touch one line instead of two.
 template <class T> struct CacheAligned {
   using value_type = T;
-  static constexpr std::size_t kLine = 64, kShift = kLine - 2 * sizeof(double);
+  static constexpr std::size_t kLine = 64, kShift = kLine - 2 * sizeof(T);
   CacheAligned() = default;
   template <class U> CacheAligned(const CacheAligned<U> &) {}
   T *allocate(std::size_t count) {

@@ -28,6 +28,7 @@ PetscErrorCode KrylearnRegisterEvents() {
       {"krylearn_scalar", &events.scalar},      {"krylearn_diagnos", &events.diagnostics},
       {"krylearn_boundary", &events.boundary},  {"krylearn_project", &events.project},
       {"krylearn_step", &events.step},
+      {"krylearn_nmg_set", &events.nmg_setup},  {"krylearn_nmg_app", &events.nmg_apply},
   };
   for (const auto &row : table) PetscCall(PetscLogEventRegister(row.name, events.classid, row.event));
   // A program may finalize PETSc and initialize it again; the old identifiers would then name other events.

@@ -1,5 +1,6 @@
 #include "meshes/log.h"
 #include "solvers/krylearn.h"
+#include "solvers/pc/nmg.h"
 #include <cstring>
 
 namespace {
@@ -44,6 +45,7 @@ PetscErrorCode KrylearnInitialize(void) {
   PetscFunctionBeginUser;
   PetscCall(RefuseOtherPetsc());
   PetscCall(krylearn::KrylearnRegisterEvents());
+  PetscCall(PCRegister(PCNMG, PCCreate_NMG));
   PetscFunctionReturn(0);
 }
 

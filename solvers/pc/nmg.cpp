@@ -1,0 +1,422 @@
+// PCNMG: matrix-free multigrid in single precision as a PETSc preconditioner.
+#include "meshes/log.h"
+#include "solvers/krylearn.h"
+#include "solvers/pc/nmg.h"
+#include "solvers/pc/nmg/extract.h"
+#include "solvers/pc/nmg/hierarchy.h"
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <new>
+#include <petsc/private/pcimpl.h>
+#include <stdexcept>
+#include <string>
+
+namespace {
+
+using namespace krylearn;
+using nmg::Array;
+
+const char *const kWeightNames[] = {"constant", "blackbox", "NMGWeights", "", nullptr};
+const char *const kCycleNames[] = {"v", "w", "NMGCycle", "", nullptr};
+
+struct PC_NMG {
+  nmg::Options options;
+  Int3 grid{0, 0, 0}; ///< of a matrix in natural ordering; 0: from the DM
+  // What depends on the grid alone:
+  DM dm = nullptr;
+  std::shared_ptr<nmg::Box> box;
+  IS rows = nullptr;                ///< rows of this rank's cells in a matrix in natural ordering
+  VecScatter to_box = nullptr;
+  Vec box_in = nullptr, box_out = nullptr;
+  Mat reordered = nullptr;
+  // What depends on the values:
+  std::unique_ptr<nmg::Hierarchy> hierarchy;
+  std::vector<nmg::IsolatedRow> isolated;
+  Array scale, b, x;
+};
+
+/// Runs `call`; C++ exceptions become PETSc errors here, at the boundary.
+template <class Call> PetscErrorCode Guarded(MPI_Comm comm, Call &&call) {
+  try {
+    return call();
+  } catch (const std::bad_alloc &) {
+    SETERRQ(comm, PETSC_ERR_MEM, "PCNMG ran out of memory; use more ranks or a smaller grid");
+  } catch (const std::exception &e) {
+    SETERRQ(comm, PETSC_ERR_LIB, "PCNMG failed: %s", e.what());
+  }
+}
+
+PC_NMG *Data(PC pc) { return static_cast<PC_NMG *>(pc->data); }
+
+PetscErrorCode PCReset_NMG(PC pc) {
+  PC_NMG *nmg = Data(pc);
+  PetscFunctionBegin;
+  PetscCall(DMDestroy(&nmg->dm));
+  PetscCall(ISDestroy(&nmg->rows));
+  PetscCall(VecScatterDestroy(&nmg->to_box));
+  PetscCall(VecDestroy(&nmg->box_in));
+  PetscCall(VecDestroy(&nmg->box_out));
+  PetscCall(MatDestroy(&nmg->reordered));
+  nmg->box.reset();
+  nmg->hierarchy.reset();
+  nmg->isolated.clear();
+  PetscFunctionReturn(0);
+}
+
+/// The grid of a matrix in natural ordering: a DMDA of our own and the way to it.
+PetscErrorCode SetUpNaturalGrid(PC pc) {
+  PC_NMG *nmg = Data(pc);
+  MPI_Comm comm = PetscObjectComm((PetscObject)pc);
+  const Int3 &n = nmg->grid;
+  PetscFunctionBegin;
+  PetscInt rows;
+  PetscCall(MatGetSize(pc->pmat, &rows, nullptr));
+  PetscCheck(rows == n[0] * n[1] * n[2], comm, PETSC_ERR_ARG_SIZ,
+             "-pc_nmg_grid %" PetscInt_FMT ",%" PetscInt_FMT ",%" PetscInt_FMT " has %" PetscInt_FMT
+             " cells, but the matrix has %" PetscInt_FMT " rows", n[0], n[1], n[2], n[0] * n[1] * n[2], rows);
+  PetscCall(DMDACreate3d(comm, DM_BOUNDARY_NONE, DM_BOUNDARY_NONE, DM_BOUNDARY_NONE, DMDA_STENCIL_STAR, n[0], n[1],
+                         n[2], PETSC_DECIDE, PETSC_DECIDE, PETSC_DECIDE, 1, 1, nullptr, nullptr, nullptr, &nmg->dm));
+  PetscCall(DMSetUp(nmg->dm));
+  PetscCall(nmg::BoxOfDMDA(nmg->dm, &nmg->box));
+  const Layout &l = nmg->box->layout;
+  std::vector<PetscInt> natural;
+  natural.reserve(std::size_t(l.OwnedCells()));
+  nmg::ForOwned(l, [&](PetscInt i, PetscInt j, PetscInt k, std::size_t) {
+    natural.push_back(i + n[0] * (j + n[1] * k));
+  });
+  PetscCall(ISCreateGeneral(comm, PetscInt(natural.size()), natural.data(), PETSC_COPY_VALUES, &nmg->rows));
+  Vec vec;
+  PetscCall(MatCreateVecs(pc->pmat, nullptr, &vec));
+  PetscCall(VecCreateMPI(comm, l.OwnedCells(), PETSC_DECIDE, &nmg->box_in));
+  PetscCall(VecDuplicate(nmg->box_in, &nmg->box_out));
+  PetscCall(VecScatterCreate(vec, nmg->rows, nmg->box_in, nullptr, &nmg->to_box));
+  PetscCall(VecDestroy(&vec));
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode SetUpGrid(PC pc) {
+  PC_NMG *nmg = Data(pc);
+  MPI_Comm comm = PetscObjectComm((PetscObject)pc);
+  PetscFunctionBegin;
+  if (nmg->grid[0] > 0) {
+    PetscCall(SetUpNaturalGrid(pc));
+    PetscFunctionReturn(0);
+  }
+  DM dm = pc->dm;
+  if (!dm) PetscCall(MatGetDM(pc->pmat, &dm));
+  PetscBool structured = PETSC_FALSE;
+  if (dm) PetscCall(PetscObjectTypeCompare((PetscObject)dm, DMDA, &structured));
+  PetscCheck(structured, comm, PETSC_ERR_ARG_WRONGSTATE,
+             "PCNMG needs to know the grid: give -%spc_nmg_grid nx,ny[,nz] for a matrix in natural ordering (x fastest), "
+             "or set a DMDA with KSPSetDM() or DMCreateMatrix()", ((PetscObject)pc)->prefix ? ((PetscObject)pc)->prefix : "");
+  PetscCall(PetscObjectReference((PetscObject)dm));
+  nmg->dm = dm;
+  PetscCall(nmg::BoxOfDMDA(dm, &nmg->box));
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode SetUpHierarchy(PC pc) {
+  PC_NMG *nmg = Data(pc);
+  PetscFunctionBegin;
+  Mat matrix = pc->pmat;
+  if (nmg->rows) {
+    PetscCall(MatCreateSubMatrix(pc->pmat, nmg->rows, nmg->rows,
+                                 nmg->reordered ? MAT_REUSE_MATRIX : MAT_INITIAL_MATRIX, &nmg->reordered));
+    matrix = nmg->reordered;
+  }
+  nmg::Stencil stencil;
+  PetscCall(nmg::ExtractStencil(matrix, nmg->dm, *nmg->box, &stencil, &nmg->isolated));
+  nmg->scale = nmg->box->NewArray();
+  for (std::size_t i = 0; i < nmg->scale.size(); ++i)
+    nmg->scale[i] = stencil.diagonal[i] > 0 ? 1 / std::sqrt(stencil.diagonal[i]) : 0;
+  nmg->b = nmg->box->NewArray();
+  nmg->x = nmg->box->NewArray();
+  nmg->hierarchy.reset(new nmg::Hierarchy);
+  PetscCall(nmg->hierarchy->SetUp(nmg->box, &stencil, nmg->options));
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode PCSetUp_NMG(PC pc) {
+  PC_NMG *nmg = Data(pc);
+  MPI_Comm comm = PetscObjectComm((PetscObject)pc);
+  PetscFunctionBegin;
+  PetscBool host;
+  MatType type;
+  PetscCall(MatGetType(pc->pmat, &type));
+  PetscCall(PetscObjectTypeCompareAny((PetscObject)pc->pmat, &host, MATSEQAIJ, MATMPIAIJ, ""));
+  PetscCheck(host, comm, PETSC_ERR_SUP,
+             "PCNMG reads AIJ matrices in host memory, not %s; use -mat_type aij (-dm_mat_type aij)", type);
+  PetscCall(PetscLogEventBegin(Log().nmg_setup, pc, 0, 0, 0));
+  if (!nmg->box) PetscCall(Guarded(comm, [&] { return SetUpGrid(pc); }));
+  PetscCall(Guarded(comm, [&] { return SetUpHierarchy(pc); }));
+  PetscCall(PetscLogEventEnd(Log().nmg_setup, pc, 0, 0, 0));
+  PetscFunctionReturn(0);
+}
+
+/// Owned cells of a vector, times the scale, into an array; and back.
+void Enter(const PC_NMG &nmg, const PetscScalar *from, Array *to) {
+  const Layout &l = nmg.box->layout;
+  const PetscInt count = l.hi[0] - l.lo[0];
+  for (PetscInt k = l.lo[2]; k < l.hi[2]; ++k)
+    for (PetscInt j = l.lo[1]; j < l.hi[1]; ++j, from += count) {
+      const std::ptrdiff_t at = l.At(l.lo[0], j, k);
+      float *__restrict out = to->data() + at;
+      const float *__restrict s = nmg.scale.data() + at;
+      for (PetscInt i = 0; i < count; ++i) out[i] = s[i] * float(from[i]);
+    }
+}
+
+void Leave(const PC_NMG &nmg, const Array &from, PetscScalar *to) {
+  const Layout &l = nmg.box->layout;
+  const PetscInt count = l.hi[0] - l.lo[0];
+  for (PetscInt k = l.lo[2]; k < l.hi[2]; ++k)
+    for (PetscInt j = l.lo[1]; j < l.hi[1]; ++j, to += count) {
+      const std::ptrdiff_t at = l.At(l.lo[0], j, k);
+      const float *__restrict in = from.data() + at, *__restrict s = nmg.scale.data() + at;
+      for (PetscInt i = 0; i < count; ++i) to[i] = double(s[i] * in[i]);
+    }
+}
+
+PetscErrorCode PCApply_NMG(PC pc, Vec r, Vec z) {
+  PC_NMG *nmg = Data(pc);
+  PetscFunctionBegin;
+  PetscCall(PetscLogEventBegin(Log().nmg_apply, pc, 0, 0, 0));
+  Vec from = r, to = z;
+  if (nmg->to_box) {
+    from = nmg->box_in;
+    to = nmg->box_out;
+    PetscCall(VecScatterBegin(nmg->to_box, r, from, INSERT_VALUES, SCATTER_FORWARD));
+    PetscCall(VecScatterEnd(nmg->to_box, r, from, INSERT_VALUES, SCATTER_FORWARD));
+  }
+  const PetscScalar *in;
+  PetscScalar *out;
+  PetscCall(VecGetArrayRead(from, &in));
+  PetscCall(VecGetArrayWrite(to, &out));
+  Enter(*nmg, in, &nmg->b);
+  PetscCall(nmg->hierarchy->Apply(&nmg->b, &nmg->x));
+  Leave(*nmg, nmg->x, out);
+  for (const nmg::IsolatedRow &row : nmg->isolated) out[row.local] = in[row.local] * row.inverse;
+  PetscCall(VecRestoreArrayWrite(to, &out));
+  PetscCall(VecRestoreArrayRead(from, &in));
+  if (nmg->to_box) {
+    PetscCall(VecScatterBegin(nmg->to_box, to, z, INSERT_VALUES, SCATTER_REVERSE));
+    PetscCall(VecScatterEnd(nmg->to_box, to, z, INSERT_VALUES, SCATTER_REVERSE));
+  }
+  PetscCall(PetscLogEventEnd(Log().nmg_apply, pc, 0, 0, 0));
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode PCView_NMG(PC pc, PetscViewer viewer) {
+  PC_NMG *nmg = Data(pc);
+  PetscFunctionBegin;
+  PetscBool ascii;
+  PetscCall(PetscObjectTypeCompare((PetscObject)viewer, PETSCVIEWERASCII, &ascii));
+  if (!ascii) PetscFunctionReturn(0);
+  const nmg::Options &o = nmg->options;
+  PetscCall(PetscViewerASCIIPrintf(viewer, "  %s transfers, %s cycle, %" PetscInt_FMT " + %" PetscInt_FMT
+                                   " Chebyshev-Jacobi sweeps, single precision\n", kWeightNames[int(o.weights)],
+                                   o.cycle == nmg::Cycle::kV ? "V" : "W", o.sweeps, o.sweeps));
+  if (!nmg->hierarchy) PetscFunctionReturn(0);
+  const auto levels = nmg->hierarchy->Info();
+  PetscCall(PetscViewerASCIIPrintf(viewer, "  %d levels, operator complexity %.3g\n", int(levels.size()),
+                                   nmg->hierarchy->OperatorComplexity()));
+  for (std::size_t l = 0; l < levels.size(); ++l) {
+    const auto &level = levels[l];
+    PetscCall(PetscViewerASCIIPrintf(
+        viewer, "  level %d: %" PetscInt_FMT " x %" PetscInt_FMT " x %" PetscInt_FMT " cells, %d points, ", int(l),
+        level.cells[0], level.cells[1], level.cells[2], int(2 * level.couplings + 1)));
+    if (l + 1 == levels.size()) PetscCall(PetscViewerASCIIPrintf(viewer, "solved exactly"));
+    else PetscCall(PetscViewerASCIIPrintf(viewer, "spectrum ends at %.3g", level.largest_eigenvalue));
+    PetscCall(PetscViewerASCIIPrintf(viewer, ", visited %" PetscInt_FMT " times%s\n", level.visits,
+                                     level.replicated ? ", held by every rank" : ""));
+  }
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode PCSetFromOptions_NMG(PC pc, PetscOptionItems *PetscOptionsObject) {
+  PC_NMG *nmg = Data(pc);
+  PetscFunctionBegin;
+  PetscOptionsHeadBegin(PetscOptionsObject, "PCNMG options");
+  nmg::Options &o = nmg->options;
+  PetscInt grid[3] = {nmg->grid[0], nmg->grid[1], nmg->grid[2]}, count = 3;
+  PetscBool given;
+  PetscEnum weights = PetscEnum(o.weights), cycle = PetscEnum(o.cycle);
+  PetscInt sweeps = o.sweeps, replicate = o.replicate;
+  PetscCall(PetscOptionsIntArray("-pc_nmg_grid", "Cells nx,ny[,nz] of a matrix in natural ordering, x fastest",
+                                 "PCNMGSetGrid", grid, &count, &given));
+  PetscCheck(!given || count >= 2, PetscObjectComm((PetscObject)pc), PETSC_ERR_USER_INPUT,
+             "-pc_nmg_grid needs two numbers (2D) or three (3D)");
+  if (given) PetscCall(PCNMGSetGrid(pc, grid[0], grid[1], count > 2 ? grid[2] : 1));
+  PetscCall(PetscOptionsEnum("-pc_nmg_weights", "How levels are connected", "PCNMGSetWeights", kWeightNames, weights,
+                             &weights, &given));
+  if (given) PetscCall(PCNMGSetWeights(pc, kWeightNames[int(weights)]));
+  PetscCall(PetscOptionsEnum("-pc_nmg_cycle", "Visits of coarse levels", "PCNMGSetCycle", kCycleNames, cycle, &cycle,
+                             &given));
+  if (given) PetscCall(PCNMGSetCycle(pc, kCycleNames[int(cycle)]));
+  PetscCall(PetscOptionsInt("-pc_nmg_sweeps", "Smoothing sweeps before and after", "PCNMGSetSweeps", sweeps, &sweeps,
+                            &given));
+  if (given) PetscCall(PCNMGSetSweeps(pc, sweeps));
+  PetscCall(PetscOptionsInt("-pc_nmg_replicate", "Levels of at most so many cells are held whole by every rank",
+                            "PCNMGSetReplicate", replicate, &replicate, &given));
+  if (given) PetscCall(PCNMGSetReplicate(pc, replicate));
+  PetscOptionsHeadEnd();
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode PCDestroy_NMG(PC pc) {
+  PetscFunctionBegin;
+  PetscCall(PCReset_NMG(pc));
+  for (const char *name : {"Grid", "Weights", "Cycle", "Sweeps", "Replicate"}) {
+    const std::string composed = std::string("PCNMGSet") + name + "_C";
+    PetscCall(PetscObjectComposeFunction((PetscObject)pc, composed.c_str(), nullptr));
+  }
+  delete Data(pc);
+  pc->data = nullptr;
+  PetscFunctionReturn(0);
+}
+
+/// What has been built is built anew at the next set-up.
+PetscErrorCode Outdate(PC pc) {
+  PetscFunctionBegin;
+  PetscCall(PCReset_NMG(pc));
+  pc->setupcalled = PETSC_FALSE;
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode SetGrid(PC pc, PetscInt nx, PetscInt ny, PetscInt nz) {
+  PetscFunctionBegin;
+  PetscCheck(nx > 0 && ny > 0 && nz > 0, PetscObjectComm((PetscObject)pc), PETSC_ERR_ARG_OUTOFRANGE,
+             "PCNMG: a grid of %" PetscInt_FMT " x %" PetscInt_FMT " x %" PetscInt_FMT " cells has none", nx, ny, nz);
+  Data(pc)->grid = {nx, ny, nz};
+  PetscCall(Outdate(pc));
+  PetscFunctionReturn(0);
+}
+
+/// Position of `name` in a list that ends with a null pointer.
+PetscErrorCode Find(PC pc, const char *what, const char *const *names, int count, const char *name, int *found) {
+  PetscFunctionBegin;
+  *found = -1;
+  for (int i = 0; i < count; ++i)
+    if (!std::strcmp(names[i], name)) *found = i;
+  PetscCheck(*found >= 0, PetscObjectComm((PetscObject)pc), PETSC_ERR_ARG_UNKNOWN_TYPE,
+             "PCNMG knows no %s '%s'; there are %s and %s", what, name, names[0], names[1]);
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode SetWeights(PC pc, const char *name) {
+  PetscFunctionBegin;
+  int found;
+  PetscCall(Find(pc, "weights", kWeightNames, 2, name, &found));
+  Data(pc)->options.weights = nmg::Weights(found);
+  PetscCall(Outdate(pc));
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode SetCycle(PC pc, const char *name) {
+  PetscFunctionBegin;
+  int found;
+  PetscCall(Find(pc, "cycle", kCycleNames, 2, name, &found));
+  Data(pc)->options.cycle = nmg::Cycle(found);
+  PetscCall(Outdate(pc));
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode SetSweeps(PC pc, PetscInt sweeps) {
+  PetscFunctionBegin;
+  PetscCheck(sweeps >= 1 && sweeps <= 20, PetscObjectComm((PetscObject)pc), PETSC_ERR_ARG_OUTOFRANGE,
+             "PCNMG: %" PetscInt_FMT " smoothing sweeps; give 1 to 20", sweeps);
+  Data(pc)->options.sweeps = sweeps;
+  PetscCall(Outdate(pc));
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode SetReplicate(PC pc, PetscInt cells) {
+  PetscFunctionBegin;
+  PetscCheck(cells >= 1, PetscObjectComm((PetscObject)pc), PETSC_ERR_ARG_OUTOFRANGE,
+             "PCNMG: levels of at most %" PetscInt_FMT " cells; give at least 1", cells);
+  Data(pc)->options.replicate = cells;
+  PetscCall(Outdate(pc));
+  PetscFunctionReturn(0);
+}
+
+} // namespace
+
+extern "C" {
+
+PetscErrorCode PCNMGSetGrid(PC pc, PetscInt nx, PetscInt ny, PetscInt nz) {
+  PetscFunctionBegin;
+  PetscTryMethod(pc, "PCNMGSetGrid_C", (PC, PetscInt, PetscInt, PetscInt), (pc, nx, ny, nz));
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode PCNMGSetWeights(PC pc, const char *name) {
+  PetscFunctionBegin;
+  PetscTryMethod(pc, "PCNMGSetWeights_C", (PC, const char *), (pc, name));
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode PCNMGSetCycle(PC pc, const char *name) {
+  PetscFunctionBegin;
+  PetscTryMethod(pc, "PCNMGSetCycle_C", (PC, const char *), (pc, name));
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode PCNMGSetSweeps(PC pc, PetscInt sweeps) {
+  PetscFunctionBegin;
+  PetscTryMethod(pc, "PCNMGSetSweeps_C", (PC, PetscInt), (pc, sweeps));
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode PCNMGSetReplicate(PC pc, PetscInt cells) {
+  PetscFunctionBegin;
+  PetscTryMethod(pc, "PCNMGSetReplicate_C", (PC, PetscInt), (pc, cells));
+  PetscFunctionReturn(0);
+}
+
+/*MC
+   PCNMG - matrix-free multigrid in single precision for -div(alpha grad p) on a structured grid
+
+   Options Database Keys:
++  -pc_nmg_grid nx,ny[,nz] - the grid of a matrix in natural ordering; otherwise a DMDA tells it
+.  -pc_nmg_weights blackbox|constant - how levels are connected
+.  -pc_nmg_cycle w|v - two visits or one of the levels below the second
+.  -pc_nmg_sweeps 2 - smoothing sweeps before and after
+-  -pc_nmg_replicate 32768 - levels of at most so many cells are held whole by every rank
+
+   Level: intermediate
+
+   Notes:
+   Linear, symmetric and positive definite: fit for KSPCG. The matrix is AIJ, symmetric, with couplings to neighbours
+   across faces only (5 points in 2D, 7 in 3D); rows that hold nothing but a diagonal – Dirichlet values, solid cells –
+   are solved on their own, and couplings of other rows to them are ignored. Jumps of alpha, solids (alpha = 0), Neumann,
+   Dirichlet and periodic sides and singular components are all served. The same iterations on any number of ranks. Use
+   -ksp_norm_type unpreconditioned to stop on the true residual.
+
+   The values work in single precision: a Krylov method in double precision around it reaches any tolerance.
+
+   References:
+.  J. E. Dendy, Black box multigrid, J. Comput. Phys. 48 (1982) 366-386
+
+.seealso: `PCNMGSetGrid()`, `PCNMGSetWeights()`, `PCNMGSetCycle()`, `PCNMGSetSweeps()`, `PCNMGSetReplicate()`, `PCMG`
+M*/
+PetscErrorCode PCCreate_NMG(PC pc) {
+  PetscFunctionBegin;
+  pc->data = new (std::nothrow) PC_NMG;
+  PetscCheck(pc->data, PETSC_COMM_SELF, PETSC_ERR_MEM, "PCNMG: out of memory");
+  pc->ops->apply = PCApply_NMG;
+  pc->ops->applytranspose = PCApply_NMG; // symmetric
+  pc->ops->setup = PCSetUp_NMG;
+  pc->ops->reset = PCReset_NMG;
+  pc->ops->destroy = PCDestroy_NMG;
+  pc->ops->setfromoptions = PCSetFromOptions_NMG;
+  pc->ops->view = PCView_NMG;
+  PetscCall(PetscObjectComposeFunction((PetscObject)pc, "PCNMGSetGrid_C", SetGrid));
+  PetscCall(PetscObjectComposeFunction((PetscObject)pc, "PCNMGSetWeights_C", SetWeights));
+  PetscCall(PetscObjectComposeFunction((PetscObject)pc, "PCNMGSetCycle_C", SetCycle));
+  PetscCall(PetscObjectComposeFunction((PetscObject)pc, "PCNMGSetSweeps_C", SetSweeps));
+  PetscCall(PetscObjectComposeFunction((PetscObject)pc, "PCNMGSetReplicate_C", SetReplicate));
+  PetscFunctionReturn(0);
+}
+
+} // extern "C"

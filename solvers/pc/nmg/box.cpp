@@ -1,0 +1,120 @@
+#include "solvers/pc/nmg/box.h"
+#include <algorithm>
+
+namespace krylearn {
+namespace nmg {
+
+PetscErrorCode Box::Exchange(Array *array) const {
+  PetscFunctionBeginUser;
+  void *data = array->data();
+  PetscCall(vector_halo_.Exchange(&data, 1));
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode Box::ExchangeDeep(const std::vector<Array *> &arrays) const {
+  PetscFunctionBeginUser;
+  std::vector<void *> data;
+  for (Array *array : arrays) data.push_back(array->data());
+  for (std::size_t first = 0; first < data.size(); first += 8)
+    PetscCall(coefficient_halo_.Exchange(&data[first], int(std::min<std::size_t>(8, data.size() - first))));
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode MakeBox(MPI_Comm comm, const Int3 &n, const Int3 &lo, const Int3 &hi,
+                       const std::array<bool, 3> &periodic, const std::array<std::array<int, 2>, 3> &neighbours,
+                       std::shared_ptr<Box> *box) {
+  PetscFunctionBeginUser;
+  *box = std::make_shared<Box>();
+  Box &b = **box;
+  b.comm = comm;
+  b.periodic = periodic;
+  b.neighbours = neighbours;
+  Layout &l = b.layout;
+  l.n = n;
+  l.lo = lo;
+  l.hi = hi;
+  std::ptrdiff_t length = 1;
+  for (int d = 0; d < 3; ++d) {
+    if (n[d] == 1) b.periodic[d] = false;
+    l.ghosts[d] = n[d] > 1 ? Box::kGhosts : 0;
+    l.stride[d] = length;
+    length *= hi[d] - lo[d] + 2 * l.ghosts[d];
+    if (d == 0) length = (length + 15) / 16 * 16; // rows start on cache lines
+  }
+  l.size = std::size_t(length);
+  PetscCall(b.vector_halo_.SetUp(comm, l, neighbours, MPI_FLOAT, 1));
+  PetscCall(b.coefficient_halo_.SetUp(comm, l, neighbours, MPI_FLOAT));
+  PetscFunctionReturn(0);
+}
+
+Replica::~Replica() {
+  int finalized = 0;
+  MPI_Finalized(&finalized);
+  if (comm_ != MPI_COMM_NULL && !finalized) MPI_Comm_free(&comm_);
+}
+
+PetscErrorCode Replica::SetUp(std::shared_ptr<Box> distributed) {
+  PetscFunctionBeginUser;
+  part_ = std::move(distributed);
+  const Layout &l = part_->layout;
+  int size;
+  PetscCallMPI(MPI_Comm_dup(part_->comm, &comm_));
+  PetscCallMPI(MPI_Comm_size(comm_, &size));
+  std::vector<PetscInt> mine(6), all(std::size_t(6 * size));
+  for (std::size_t d = 0; d < 3; ++d) mine[d] = l.lo[d], mine[3 + d] = l.hi[d];
+  PetscCallMPI(MPI_Allgather(mine.data(), 6, MPIU_INT, all.data(), 6, MPIU_INT, comm_));
+  int total = 0;
+  for (int r = 0; r < size; ++r) {
+    const PetscInt *p = &all[std::size_t(6 * r)];
+    lo_.push_back({p[0], p[1], p[2]});
+    hi_.push_back({p[3], p[4], p[5]});
+    counts_.push_back(int((p[3] - p[0]) * (p[4] - p[1]) * (p[5] - p[2])));
+    starts_.push_back(total);
+    total += counts_.back();
+  }
+  receive_.resize(std::size_t(total));
+  send_.resize(std::size_t(l.OwnedCells()));
+  std::array<std::array<int, 2>, 3> neighbours;
+  for (int d = 0; d < 3; ++d) {
+    const bool around = part_->periodic[d] && l.n[d] > 1;
+    neighbours[d] = {around ? 0 : MPI_PROC_NULL, around ? 0 : MPI_PROC_NULL};
+  }
+  PetscCall(MakeBox(MPI_COMM_SELF, l.n, {0, 0, 0}, l.n, part_->periodic, neighbours, &whole_));
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode Replica::Gather(const Array &part, Array *whole) {
+  PetscFunctionBeginUser;
+  const Layout &l = part_->layout, &w = whole_->layout;
+  std::size_t at = 0;
+  for (PetscInt k = l.lo[2]; k < l.hi[2]; ++k)
+    for (PetscInt j = l.lo[1]; j < l.hi[1]; ++j)
+      for (PetscInt i = l.lo[0]; i < l.hi[0]; ++i) send_[at++] = part[std::size_t(l.At(i, j, k))];
+  PetscCallMPI(MPI_Allgatherv(send_.data(), int(send_.size()), MPI_FLOAT, receive_.data(), counts_.data(),
+                              starts_.data(), MPI_FLOAT, comm_));
+  for (std::size_t r = 0; r < lo_.size(); ++r) {
+    const float *from = receive_.data() + starts_[r];
+    for (PetscInt k = lo_[r][2]; k < hi_[r][2]; ++k)
+      for (PetscInt j = lo_[r][1]; j < hi_[r][1]; ++j, from += hi_[r][0] - lo_[r][0])
+        std::copy_n(from, hi_[r][0] - lo_[r][0], whole->data() + w.At(lo_[r][0], j, k));
+  }
+  PetscFunctionReturn(0);
+}
+
+void Replica::Take(const Array &whole, Array *part) const {
+  const Layout &l = part_->layout, &w = whole_->layout;
+  Int3 first, last;
+  for (int d = 0; d < 3; ++d) {
+    const PetscInt ghost = std::min<PetscInt>(1, l.ghosts[d]);
+    first[d] = part_->Inside(d, l.lo[d] - ghost) ? l.lo[d] - ghost : l.lo[d];
+    last[d] = part_->Inside(d, l.hi[d] + ghost - 1) ? l.hi[d] + ghost : l.hi[d];
+  }
+  const auto wrap = [&w](int d, PetscInt i) { return (i + w.n[d]) % w.n[d]; };
+  for (PetscInt k = first[2]; k < last[2]; ++k)
+    for (PetscInt j = first[1]; j < last[1]; ++j)
+      for (PetscInt i = first[0]; i < last[0]; ++i)
+        (*part)[std::size_t(l.At(i, j, k))] = whole[std::size_t(w.At(wrap(0, i), wrap(1, j), wrap(2, k)))];
+}
+
+} // namespace nmg
+} // namespace krylearn

@@ -1,0 +1,71 @@
+/// \file
+/// The part of a multigrid level that a rank owns, its ghost exchange, and the step from distributed to replicated.
+#pragma once
+#include "meshes/halo.h"
+#include <memory>
+
+namespace krylearn {
+namespace nmg {
+
+/// Single-precision values on a rank's box, ghosts included.
+using Array = std::vector<float, CacheAligned<float>>;
+
+/// The cells of a level that this rank owns. Axes of one cell have no ghosts, the others two layers: couplings are
+/// needed two deep during the set-up, vectors one deep.
+struct Box {
+  static constexpr PetscInt kGhosts = 2;
+  MPI_Comm comm = MPI_COMM_SELF;
+  Layout layout;
+  std::array<bool, 3> periodic{};
+  std::array<std::array<int, 2>, 3> neighbours{};
+
+  Array NewArray() const { return Array(layout.size, 0.0f); }
+  /// One layer of a vector; both layers of several arrays. Collective.
+  PetscErrorCode Exchange(Array *array) const;
+  PetscErrorCode ExchangeDeep(const std::vector<Array *> &arrays) const;
+  /// True for cells that exist: inside the grid, or anywhere along a periodic axis.
+  bool Inside(int axis, PetscInt i) const { return periodic[axis] || (i >= 0 && i < layout.n[axis]); }
+
+private:
+  friend PetscErrorCode MakeBox(MPI_Comm, const Int3 &, const Int3 &, const Int3 &, const std::array<bool, 3> &,
+                                const std::array<std::array<int, 2>, 3> &, std::shared_ptr<Box> *);
+  HaloExchange vector_halo_, coefficient_halo_;
+};
+
+/// Calls `body(i, j, k, place)` for all owned cells, the first index fastest.
+template <class Body> void ForOwned(const Layout &l, Body &&body) {
+  for (PetscInt k = l.lo[2]; k < l.hi[2]; ++k)
+    for (PetscInt j = l.lo[1]; j < l.hi[1]; ++j) {
+      std::size_t at = std::size_t(l.At(l.lo[0], j, k));
+      for (PetscInt i = l.lo[0]; i < l.hi[0]; ++i, ++at) body(i, j, k, at);
+    }
+}
+
+/// A box of cells [lo, hi) in a grid of n cells. Collective on `comm`.
+PetscErrorCode MakeBox(MPI_Comm comm, const Int3 &n, const Int3 &lo, const Int3 &hi,
+                       const std::array<bool, 3> &periodic, const std::array<std::array<int, 2>, 3> &neighbours,
+                       std::shared_ptr<Box> *box);
+
+/// Copies a level from the ranks that share it to one box that every rank holds whole, and back. Coarse levels are so
+/// small that all ranks compute them faster than they would talk about them.
+class Replica {
+public:
+  ~Replica();
+  /// Makes the whole box. Collective.
+  PetscErrorCode SetUp(std::shared_ptr<Box> distributed);
+  const std::shared_ptr<Box> &Whole() const { return whole_; }
+  /// Fills `whole` – ghosts across periodic sides not – from the owned cells of all ranks. Collective.
+  PetscErrorCode Gather(const Array &part, Array *whole);
+  /// Copies owned cells and one layer of ghosts of this rank's part.
+  void Take(const Array &whole, Array *part) const;
+
+private:
+  std::shared_ptr<Box> part_, whole_;
+  MPI_Comm comm_ = MPI_COMM_NULL;
+  std::vector<int> counts_, starts_;
+  std::vector<Int3> lo_, hi_;
+  std::vector<float> send_, receive_;
+};
+
+} // namespace nmg
+} // namespace krylearn

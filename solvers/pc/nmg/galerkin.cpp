@@ -1,0 +1,155 @@
+#include "solvers/pc/nmg/coarsen.h"
+#include <map>
+
+namespace krylearn {
+namespace nmg {
+namespace {
+
+using Shifted = std::pair<const float *, std::ptrdiff_t>;
+
+/// One fine coupling seen from coarse cell I: the weight of I in the fine cell, the coupling, and for each product entry
+/// it feeds the weight of the other coarse cell in the neighbour.
+struct Term {
+  Shifted weight, coupling;
+  float sign;
+  std::vector<std::pair<int, Shifted>> targets;
+};
+
+/// Collects the terms of the product row by row; the same list serves all rows.
+std::vector<Term> Terms(const SplitStencil &split, const Box &coarse, const Transfer &transfer,
+                        const Stencil &product) {
+  const std::array<std::ptrdiff_t, 3> &stride = coarse.layout.stride;
+  const auto offset = [&stride](const Int3 &p) { return p[0] * stride[0] + p[1] * stride[1] + p[2] * stride[2]; };
+  std::vector<Int3> steps = split.Directions();
+  steps.push_back({0, 0, 0});
+  std::vector<Term> terms;
+  for (const Link &link : transfer.Links()) {
+    // The fine cell f = 2 (I - b) + s has the weight `link` in coarse cell I.
+    const Int3 home{-link.b[0], -link.b[1], -link.b[2]};
+    const int s = split.Number(link.s);
+    const Shifted weight{transfer.weights[std::size_t(transfer.Find(link.s, link.b))].data(), offset(home)};
+    for (const Int3 &d : steps) {
+      Term term;
+      term.weight = weight;
+      const bool self = d == Int3{0, 0, 0};
+      std::ptrdiff_t shift = 0;
+      const float *coupling = self ? split.Diagonal(s).data() : split.Coupling(s, d, &shift);
+      term.coupling = {coupling, offset(home) + shift};
+      term.sign = self ? -1.0f : 1.0f;
+      // The neighbour's place and coarse cell, relative to I.
+      Int3 q, cell;
+      for (std::size_t a = 0; a < 3; ++a) {
+        const PetscInt u = link.s[a] + d[a], up = transfer.Factor()[a] == 2 ? u >> 1 : u;
+        q[a] = u - transfer.Factor()[a] * up;
+        cell[a] = home[a] + up;
+      }
+      for (const Link &other : transfer.Links()) {
+        if (other.s != q) continue;
+        const Int3 to{cell[0] + other.b[0], cell[1] + other.b[1], cell[2] + other.b[2]};
+        const int entry = product.Find(to);
+        if (entry < 0) continue;
+        term.targets.push_back(
+            {entry, {transfer.weights[std::size_t(transfer.Find(other.s, other.b))].data(), offset(cell)}});
+      }
+      if (!term.targets.empty()) terms.push_back(std::move(term));
+    }
+  }
+  return terms;
+}
+
+/// A applied to the sums of weights, by place: what is left of the row sums. Exactly zero where all sums are 1 and no row
+/// sum comes in, so singular components stay singular.
+void AppliedSums(const SplitStencil &split, const Box &coarse, const std::vector<Array> &sums,
+                 std::vector<Array> *applied) {
+  const Layout &l = coarse.layout;
+  applied->assign(sums.size(), coarse.NewArray());
+  for (int s = 0; s < split.Places(); ++s)
+    for (PetscInt K = l.lo[2]; K < l.hi[2]; ++K)
+      for (PetscInt J = l.lo[1]; J < l.hi[1]; ++J) {
+        const std::ptrdiff_t at = l.At(l.lo[0], J, K);
+        const PetscInt count = l.hi[0] - l.lo[0];
+        float *out = (*applied)[std::size_t(s)].data() + at;
+        const float *own = sums[std::size_t(s)].data() + at, *row_sum = split.RowSum(s).data() + at;
+        for (PetscInt i = 0; i < count; ++i) out[i] = row_sum[i] * own[i];
+        for (const Int3 &d : split.Directions()) {
+          std::ptrdiff_t shift;
+          const float *c = split.Coupling(s, d, &shift) + at + shift;
+          const SplitStencil::Place place = split.Move(s, d);
+          const float *other = sums[std::size_t(place.s)].data() + at + place.shift;
+          for (PetscInt i = 0; i < count; ++i) out[i] += c[i] * (own[i] - other[i]);
+        }
+      }
+}
+
+} // namespace
+
+PetscErrorCode GalerkinProduct(const SplitStencil &split, const Box &coarse, const Transfer &transfer,
+                               const std::vector<Array> &sums, float scale, Stencil *product) {
+  PetscFunctionBeginUser;
+  const Layout &l = coarse.layout;
+  product->lower = LowerNeighbours(l.n, true);
+  product->coupling.assign(product->lower.size(), coarse.NewArray());
+  product->diagonal = coarse.NewArray();
+  product->row_sum = coarse.NewArray();
+  const PetscInt count = l.hi[0] - l.lo[0];
+
+  const std::vector<Term> terms = Terms(split, coarse, transfer, *product);
+  std::vector<float> part(std::size_t(count), 0.0f);
+  for (PetscInt K = l.lo[2]; K < l.hi[2]; ++K)
+    for (PetscInt J = l.lo[1]; J < l.hi[1]; ++J) {
+      const std::ptrdiff_t at = l.At(l.lo[0], J, K);
+      for (const Term &t : terms) {
+        const float *__restrict w = t.weight.first + at + t.weight.second;
+        const float *__restrict a = t.coupling.first + at + t.coupling.second;
+        float *__restrict p = part.data();
+        const float factor = t.sign * scale;
+        for (PetscInt i = 0; i < count; ++i) p[i] = factor * w[i] * a[i];
+        for (const auto &target : t.targets) {
+          float *__restrict out = product->coupling[std::size_t(target.first)].data() + at;
+          const float *__restrict v = target.second.first + at + target.second.second;
+          for (PetscInt i = 0; i < count; ++i) out[i] += p[i] * v[i];
+        }
+      }
+    }
+
+  std::vector<Array> applied;
+  AppliedSums(split, coarse, sums, &applied);
+  std::vector<Array *> fresh;
+  for (Array &array : applied) fresh.push_back(&array);
+  PetscCall(coarse.ExchangeDeep(fresh));
+  for (PetscInt K = l.lo[2]; K < l.hi[2]; ++K)
+    for (PetscInt J = l.lo[1]; J < l.hi[1]; ++J) {
+      const std::ptrdiff_t at = l.At(l.lo[0], J, K);
+      float *out = product->row_sum.data() + at;
+      for (const Link &link : transfer.Links()) {
+        const std::ptrdiff_t back =
+            at - link.b[0] * l.stride[0] - link.b[1] * l.stride[1] - link.b[2] * l.stride[2];
+        const float *w = transfer.weights[std::size_t(transfer.Find(link.s, link.b))].data() + back;
+        const float *r = applied[std::size_t(split.Number(link.s))].data() + back;
+        for (PetscInt i = 0; i < count; ++i) out[i] += scale * w[i] * r[i];
+      }
+    }
+
+  fresh.clear();
+  fresh.push_back(&product->row_sum);
+  for (Array &c : product->coupling) fresh.push_back(&c);
+  PetscCall(coarse.ExchangeDeep(fresh));
+  // diagonal = row sum + all couplings; the upper ones are the neighbours' lower ones.
+  for (PetscInt K = l.lo[2]; K < l.hi[2]; ++K)
+    for (PetscInt J = l.lo[1]; J < l.hi[1]; ++J)
+      for (PetscInt i = l.lo[0]; i < l.hi[0]; ++i) {
+        const std::ptrdiff_t at = l.At(i, J, K);
+        double sum = product->row_sum[std::size_t(at)];
+        for (std::size_t k = 0; k < product->lower.size(); ++k) {
+          const Int3 &d = product->lower[k];
+          const std::ptrdiff_t o = d[0] * l.stride[0] + d[1] * l.stride[1] + d[2] * l.stride[2];
+          sum += double(product->coupling[k][std::size_t(at)]) + product->coupling[k][std::size_t(at - o)];
+        }
+        product->diagonal[std::size_t(at)] = float(std::max(sum, 0.0));
+      }
+  PetscCall(coarse.ExchangeDeep({&product->diagonal}));
+  PetscFunctionReturn(0);
+}
+
+} // namespace nmg
+} // namespace krylearn

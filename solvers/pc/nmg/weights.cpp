@@ -1,0 +1,170 @@
+#include "solvers/pc/nmg/coarsen.h"
+#include <map>
+
+namespace krylearn {
+namespace nmg {
+namespace {
+
+int Odd(const Int3 &s) { return int(s[0] + s[1] + s[2]); }
+
+/// Couplings of a place that share a direction once lumped onto the line or plane of its parents.
+struct Group {
+  Int3 direction;                                             ///< along odd axes only
+  SplitStencil::Place target;                                 ///< where it leads
+  std::vector<std::pair<const float *, std::ptrdiff_t>> parts; ///< couplings and their shifts
+  std::vector<std::pair<int, int>> links;                     ///< own link, the target's link that feeds it
+};
+
+/// All groups of a place, with the links of the target expressed as the place's own.
+std::vector<Group> Groups(const SplitStencil &split, const Transfer &transfer, int s) {
+  const Int3 p = split.Position(s);
+  std::map<Int3, Group> groups;
+  for (const Int3 &d : split.Directions()) {
+    const Int3 lumped{d[0] * p[0], d[1] * p[1], d[2] * p[2]};
+    if (lumped == Int3{0, 0, 0}) continue;
+    Group &g = groups[lumped];
+    std::ptrdiff_t shift;
+    const float *coupling = split.Coupling(s, d, &shift);
+    g.parts.push_back({coupling, shift});
+    if (!g.links.empty()) continue;
+    g.direction = lumped;
+    g.target = split.Move(s, lumped);
+    const Int3 q = split.Position(g.target.s);
+    for (const Link &link : transfer.Links()) {
+      if (link.s != q) continue;
+      // The target's coarse cell is ours, plus one where the step leads up.
+      Int3 b = link.b;
+      for (std::size_t a = 0; a < 3; ++a) b[a] += lumped[a] > 0 ? 1 : 0;
+      g.links.push_back({transfer.Find(p, b), transfer.Find(q, link.b)});
+    }
+  }
+  std::vector<Group> list;
+  for (auto &entry : groups) list.push_back(std::move(entry.second));
+  return list;
+}
+
+/// The weights of one place on one row of coarse cells.
+class RowWeights {
+public:
+  RowWeights(const SplitStencil &split, const Box &coarse, Transfer *transfer, std::vector<Array> *sums, int s)
+      : split_(split), coarse_(coarse), transfer_(*transfer), sums_(*sums), s_(s), place_(split.Position(s)),
+        groups_(Groups(split, *transfer, s)) {
+    for (const Link &link : transfer_.Links())
+      if (link.s == place_) own_.push_back(transfer_.Find(link.s, link.b));
+    const std::size_t count = std::size_t(coarse.layout.hi[0] - coarse.layout.lo[0]);
+    weight_.resize(count);
+    total_.resize(count);
+    reached_.resize(count);
+    sum_.resize(count);
+  }
+
+  void Build(PetscInt J, PetscInt K) {
+    const Layout &l = coarse_.layout;
+    const std::ptrdiff_t at = l.At(l.lo[0], J, K);
+    const std::size_t count = weight_.size();
+    const float *diagonal = split_.Diagonal(s_).data() + at, *row_sum = split_.RowSum(s_).data() + at;
+    std::fill(total_.begin(), total_.end(), 0.0f);
+    std::fill(reached_.begin(), reached_.end(), 0.0f);
+    std::fill(sum_.begin(), sum_.end(), 0.0f);
+    for (const Group &g : groups_) {
+      const float *target_sum = sums_[std::size_t(g.target.s)].data() + at + g.target.shift;
+      std::fill(weight_.begin(), weight_.end(), 0.0f);
+      for (const auto &part : g.parts) {
+        const float *c = part.first + at + part.second;
+        for (std::size_t i = 0; i < count; ++i) weight_[i] += c[i];
+      }
+      for (std::size_t i = 0; i < count; ++i) {
+        // Galerkin products may couple the wrong way; an average takes what is left at zero.
+        weight_[i] = target_sum[i] > 0 && weight_[i] > 0 && diagonal[i] > 0 ? weight_[i] : 0;
+        reached_[i] += weight_[i];
+        sum_[i] += weight_[i] * target_sum[i];
+      }
+      for (const auto &link : g.links) {
+        float *to = transfer_.weights[std::size_t(link.first)].data() + at;
+        const float *from = transfer_.weights[std::size_t(link.second)].data() + at + g.target.shift;
+        for (std::size_t i = 0; i < count; ++i) to[i] += weight_[i] * from[i];
+      }
+    }
+    float *sum = sums_[std::size_t(s_)].data() + at;
+    for (std::size_t i = 0; i < count; ++i) {
+      // The same expression above and below the line gives exactly 1 where no row sum comes in.
+      total_[i] = reached_[i] > 0 ? 1 / (reached_[i] + std::max(row_sum[i], 0.0f)) : 0;
+      sum[i] = reached_[i] > 0 ? sum_[i] / (reached_[i] + std::max(row_sum[i], 0.0f)) : 0;
+    }
+    for (const int link : own_) {
+      float *to = transfer_.weights[std::size_t(link)].data() + at;
+      for (std::size_t i = 0; i < count; ++i) to[i] *= total_[i];
+    }
+    for (std::size_t i = 0; i < count; ++i)
+      if (diagonal[i] > 0 && !(sum[i] > 0)) Lend(PetscInt(i) + l.lo[0], J, K, at + std::ptrdiff_t(i));
+  }
+
+private:
+  /// Gives a cell without reachable parents to one of them that has no unknown at its own place.
+  void Lend(PetscInt I, PetscInt J, PetscInt K, std::ptrdiff_t at) {
+    const std::array<std::ptrdiff_t, 3> &stride = coarse_.layout.stride;
+    for (const int n : own_) {
+      const Int3 b = transfer_.Links()[std::size_t(n)].b;
+      // A parent beyond the end of the grid does not exist.
+      const Int3 parent{I + b[0], J + b[1], K + b[2]};
+      bool there = true;
+      for (int a = 0; a < 3; ++a) there = there && coarse_.Inside(a, parent[std::size_t(a)]);
+      const std::ptrdiff_t q = at + b[0] * stride[0] + b[1] * stride[1] + b[2] * stride[2];
+      if (!there || split_.Diagonal(0)[std::size_t(q)] > 0) continue;
+      transfer_.weights[std::size_t(n)][std::size_t(at)] = 1;
+      sums_[std::size_t(s_)][std::size_t(at)] = 1;
+      return;
+    }
+  }
+
+  const SplitStencil &split_;
+  const Box &coarse_;
+  Transfer &transfer_;
+  std::vector<Array> &sums_;
+  int s_;
+  Int3 place_;
+  std::vector<Group> groups_;
+  std::vector<int> own_;
+  std::vector<float> weight_, total_, reached_, sum_;
+};
+
+/// Cells with an unknown weigh 1 in the coarse cell at or below them.
+void Inject(const SplitStencil &split, int s, Transfer *transfer, std::vector<Array> *sums) {
+  Array &weight = transfer->weights[std::size_t(transfer->Find(split.Position(s), {0, 0, 0}))];
+  Array &sum = (*sums)[std::size_t(s)];
+  const Array &diagonal = split.Diagonal(s);
+  for (std::size_t i = 0; i < weight.size(); ++i) weight[i] = sum[i] = diagonal[i] > 0 ? 1 : 0;
+}
+
+} // namespace
+
+void ConstantWeights(const SplitStencil &split, const Box &coarse, Transfer *transfer, std::vector<Array> *sums) {
+  sums->assign(std::size_t(split.Places()), coarse.NewArray());
+  for (int s = 0; s < split.Places(); ++s) Inject(split, s, transfer, sums);
+}
+
+PetscErrorCode BlackBoxWeights(const SplitStencil &split, const Box &coarse, Transfer *transfer,
+                               std::vector<Array> *sums) {
+  PetscFunctionBeginUser;
+  const Layout &l = coarse.layout;
+  sums->assign(std::size_t(split.Places()), coarse.NewArray());
+  Inject(split, 0, transfer, sums);
+  for (int odd = 1; odd <= 3; ++odd) {
+    std::vector<Array *> fresh;
+    for (int s = 0; s < split.Places(); ++s) {
+      if (Odd(split.Position(s)) != odd) continue;
+      RowWeights row(split, coarse, transfer, sums, s);
+      for (PetscInt K = l.lo[2]; K < l.hi[2]; ++K)
+        for (PetscInt J = l.lo[1]; J < l.hi[1]; ++J) row.Build(J, K);
+      fresh.push_back(&(*sums)[std::size_t(s)]);
+      for (std::size_t n = 0; n < transfer->Links().size(); ++n)
+        if (transfer->Links()[n].s == split.Position(s)) fresh.push_back(&transfer->weights[n]);
+    }
+    // Cells between more parents read those between fewer, across the boundaries of ranks too.
+    PetscCall(coarse.ExchangeDeep(fresh));
+  }
+  PetscFunctionReturn(0);
+}
+
+} // namespace nmg
+} // namespace krylearn
