@@ -31,26 +31,29 @@ struct Settings {
   std::vector<ProblemSpec> problems; ///< in the order of grids, problems, seeds
   std::string matrix, rhs, sequence, merge, report;
   Rules rules;
-  PetscInt rounds = 1, solves = 1, nx = 50, steps = 0;
+  PetscInt rounds = 1, solves = 2, nx = 50, steps = 0;
   bool relative = false;
 };
 
-/// -config may stand on the command line several times, of which PETSc's database keeps the last.
-PetscErrorCode ReadConfigOptions(MPI_Comm comm, const std::string &files, const std::string &last, bool last_given,
-                                 std::vector<Configuration> *list) {
+/// All values of a key that may stand on the command line several times, of which PETSc's database keeps the last. In an
+/// options file it can stand once, and counts where the command line has none.
+PetscErrorCode AllValues(const std::string &key, const std::string &last, bool given, std::vector<std::string> *values) {
   PetscFunctionBeginUser;
   int count;
   char **words;
-  bool on_command_line = false;
-  for (const std::string &file : SplitList(files, ',')) PetscCall(ReadConfigurations(comm, file, list));
   PetscCall(PetscGetArgs(&count, &words));
   for (int i = 1; i + 1 < count; ++i)
-    if (std::string(words[i]) == "-config") {
-      PetscCall(ParseConfigurations(comm, words[i + 1], "-config", list));
-      on_command_line = true;
-    }
-  if (last_given && !on_command_line) PetscCall(ParseConfigurations(comm, last, "-config", list));
+    if (words[i] == key) values->push_back(words[i + 1]);
+  if (given && values->empty()) values->push_back(last);
   PetscFunctionReturn(0);
+}
+
+/// What is given twice, or nothing.
+template <class T> const T *Repeated(const std::vector<T> &list) {
+  for (std::size_t i = 0; i < list.size(); ++i)
+    for (std::size_t j = 0; j < i; ++j)
+      if (list[i] == list[j]) return &list[i];
+  return nullptr;
 }
 
 /// "64,64,64:128,128" – grids separated by colons.
@@ -103,6 +106,12 @@ PetscErrorCode ReadProblems(MPI_Comm comm, Settings *s) {
     PetscCheck(found, comm, PETSC_ERR_USER_INPUT, "-problem: unknown problem '%s'%s; poisson lists them", name.c_str(),
                nearest.empty() ? "" : (", did you mean " + nearest + "?").c_str());
   }
+  const std::vector<PetscInt> all_seeds(seeds, seeds + count);
+  PetscCheck(!Repeated(wanted), comm, PETSC_ERR_USER_INPUT, "-problem: %s stands there twice", Repeated(wanted)->c_str());
+  PetscCheck(!Repeated(sizes), comm, PETSC_ERR_USER_INPUT, "-grid: %s stands there twice",
+             GridSize(*Repeated(sizes)).c_str());
+  PetscCheck(!Repeated(all_seeds), comm, PETSC_ERR_USER_INPUT, "-seeds: %" PetscInt_FMT " stands there twice",
+             *Repeated(all_seeds));
   for (const Int3 &cells : sizes)
     for (const std::string &name : wanted)
       for (PetscInt i = 0; i < count; ++i) {
@@ -118,6 +127,14 @@ PetscErrorCode CheckSettings(MPI_Comm comm, const Settings &s) {
   PetscFunctionBeginUser;
   PetscCheck(s.matrix.empty() == s.rhs.empty(), comm, PETSC_ERR_USER_INPUT, "-mat and -rhs go together");
   PetscCheck(s.matrix.empty() || s.sequence.empty(), comm, PETSC_ERR_USER_INPUT, "Give either -mat or -sequence");
+  PetscCheck(s.steps >= 0, comm, PETSC_ERR_USER_INPUT, "-steps: give a number of systems, or 0");
+  if (!s.matrix.empty() || !s.sequence.empty())
+    for (const char *key : {"-problem", "-grid", "-seeds", "-solves"}) {
+      PetscBool given;
+      PetscCall(PetscOptionsHasName(nullptr, nullptr, key, &given));
+      PetscCheck(!given, comm, PETSC_ERR_USER_INPUT, "%s belongs to named problems; leave it out beside -%s", key,
+                 s.matrix.empty() ? "sequence" : "mat");
+    }
   PetscCheck(s.rules.rtol > 0 && s.rules.rtol < 1, comm, PETSC_ERR_USER_INPUT, "-rtol %.6g: give a value between 0 and 1",
              s.rules.rtol);
   PetscCheck(s.rules.max_iterations >= 1, comm, PETSC_ERR_USER_INPUT, "-max_it: give at least 1");
@@ -133,7 +150,7 @@ PetscErrorCode CheckSettings(MPI_Comm comm, const Settings &s) {
 PetscErrorCode ReadSettings(MPI_Comm comm, Settings *s) {
   PetscFunctionBeginUser;
   std::string files, config, only;
-  bool config_given, only_given;
+  bool config_given, files_given, only_given;
   PetscCall(ReadProblems(comm, s));
   OptionReader systems(comm, "Other systems");
   PetscCall(systems.String("mat", "matrix to read instead, PETSc binary", &s->matrix));
@@ -143,9 +160,11 @@ PetscErrorCode ReadSettings(MPI_Comm comm, Settings *s) {
   PetscCall(systems.Int("steps", "-sequence: number of systems, 0: heat 200, a folder all", &s->steps));
   OptionReader options(comm, "Configurations and rules");
   PetscCall(options.String("config", "'NAME: -option value ...'; may be given many times", &config, &config_given));
-  PetscCall(options.String("configs", "files of configurations, one a line, separated by commas", &files));
+  PetscCall(options.String("configs", "files of configurations, one a line, separated by commas", &files,
+                           &files_given));
   PetscCall(options.String("only", "names of the configurations to run, separated by commas", &only, &only_given));
-  PetscCall(options.Real("rtol", "true relative residual that every solution must reach", "1", &s->rules.rtol,
+  PetscCall(options.Real("rtol", "true relative residual that every solution must reach; captured systems have "
+                         "a residual of their own unless it is given", "1", &s->rules.rtol,
                          &s->relative));
   PetscCall(options.Int("max_it", "iterations after which a solver has failed", &s->rules.max_iterations));
   PetscCall(options.Real("time_limit", "seconds after which a solve is stopped and not ranked, 0: none", "s",
@@ -155,8 +174,16 @@ PetscErrorCode ReadSettings(MPI_Comm comm, Settings *s) {
   OptionReader output(comm, "Output");
   PetscCall(output.String("report", "folder for CSV files and a page to look at, report.html", &s->report));
   PetscCall(output.String("merge", "files to merge instead of measuring; wildcards in quotes", &s->merge));
-  if (HelpWanted() || !s->merge.empty()) PetscFunctionReturn(0);
-  PetscCall(ReadConfigOptions(comm, files, config, config_given, &s->configurations));
+  if (HelpWanted()) PetscFunctionReturn(0);
+  std::vector<std::string> lists, lines;
+  PetscCall(AllValues("-configs", files, files_given, &lists));
+  PetscCall(AllValues("-config", config, config_given, &lines));
+  PetscCheck(s->merge.empty() || (lists.empty() && lines.empty()), comm, PETSC_ERR_USER_INPUT,
+             "-merge measures nothing; leave -config and -configs out");
+  if (!s->merge.empty()) PetscFunctionReturn(0);
+  for (const std::string &list : lists)
+    for (const std::string &file : SplitList(list, ',')) PetscCall(ReadConfigurations(comm, file, &s->configurations));
+  for (const std::string &line : lines) PetscCall(ParseConfigurations(comm, line, "-config", &s->configurations));
   if (only_given) PetscCall(SelectConfigurations(comm, only, &s->configurations));
   PetscCall(CheckSettings(comm, *s));
   PetscFunctionReturn(0);
@@ -184,7 +211,7 @@ private:
 
 /// Prints all tables and writes the report, if one is wanted.
 PetscErrorCode Publish(MPI_Comm comm, const std::string &folder, const Records &records,
-                       const std::vector<LogFile> &logs) {
+                       const std::vector<LogFile> &logs = {}, const std::vector<std::string> &sources = {}) {
   PetscFunctionBeginUser;
   const std::vector<Summary> summaries = Summarise(records.visits);
   for (const Summary &summary : summaries) {
@@ -197,7 +224,7 @@ PetscErrorCode Publish(MPI_Comm comm, const std::string &folder, const Records &
     if (!text.empty()) PetscCall(PetscPrintf(comm, "\n%s", text.c_str()));
   if (folder.empty()) PetscFunctionReturn(0);
   std::string notice;
-  PetscCall(WriteReport(comm, folder, records, logs));
+  PetscCall(WriteReport(comm, folder, records, logs, sources));
   PetscCall(DrawReport(comm, folder, &notice));
   PetscCall(PetscPrintf(comm, "\nreport            %s/report.html\n", folder.c_str()));
   if (!notice.empty()) PetscCall(PetscPrintf(comm, "notice            %s\n", notice.c_str()));
@@ -218,8 +245,14 @@ PetscErrorCode Compare(MPI_Comm comm, const Settings &s) {
   const bool single = !s.sequence.empty() || !s.matrix.empty();
   const std::size_t workloads = single ? 1 : s.problems.size();
   Comparison comparison(comm, s.configurations, s.rules, s.rounds);
-  if (!s.report.empty()) PetscCall(PrepareFolder(comm, s.report));
+  if (!s.report.empty()) PetscCall(PrepareReport(comm, s.report));
   PetscCall(comparison.Prepare());
+  // A long comparison that is killed leaves what it has.
+  comparison.on_round = [&]() -> PetscErrorCode {
+    PetscFunctionBeginUser;
+    if (!s.report.empty()) PetscCall(WriteReport(comm, s.report, comparison.Result()));
+    PetscFunctionReturn(0);
+  };
   comparison.on_visit = Progress(comm, workloads * std::size_t(s.rounds) * s.configurations.size());
   for (std::size_t i = 0; i < workloads; ++i) {
     std::unique_ptr<Workload> workload;
@@ -228,10 +261,8 @@ PetscErrorCode Compare(MPI_Comm comm, const Settings &s) {
     if (i == 0) PetscCall(RefuseMisspeltOptions(comm));
     PetscCall(comparison.Run(workload.get()));
     PetscCall(workload->Destroy());
-    // A long comparison that is killed leaves what it has.
-    if (!s.report.empty()) PetscCall(WriteReport(comm, s.report, comparison.Result(), {}));
   }
-  PetscCall(Publish(comm, s.report, comparison.Result(), {}));
+  PetscCall(Publish(comm, s.report, comparison.Result()));
   PetscFunctionReturn(0);
 }
 
@@ -240,9 +271,14 @@ PetscErrorCode Merge(MPI_Comm comm, const Settings &s) {
   Records records;
   std::vector<LogFile> logs;
   PetscCall(RefuseMisspeltOptions(comm));
-  PetscCall(ReadForMerge(comm, s.merge, &records, &logs));
-  if (!s.report.empty()) PetscCall(PrepareFolder(comm, s.report));
-  PetscCall(Publish(comm, s.report, records, logs));
+  std::vector<std::string> sources;
+  PetscCall(ReadForMerge(comm, s.merge, &records, &logs, &sources));
+  for (const std::string &source : sources)
+    PetscCheck(FolderOf(source) != s.report, comm, PETSC_ERR_USER_INPUT,
+               "-report %s: the merged files lie there and would be overwritten; choose another folder",
+               s.report.c_str());
+  if (!s.report.empty()) PetscCall(PrepareReport(comm, s.report));
+  PetscCall(Publish(comm, s.report, records, logs, sources));
   PetscFunctionReturn(0);
 }
 

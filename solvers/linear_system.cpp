@@ -242,6 +242,10 @@ PetscErrorCode ReadSystem(MPI_Comm comm, const std::string &matrix, const std::s
     PetscCall(DMCreateGlobalVector(grid->PressureDM(), &system->b));
     PetscCall(VecDuplicate(system->b, &system->x));
     PetscCall(MatLoad(system->A, viewer));
+    // Loading replaces the matrix and forgets how cells of the box are numbered.
+    ISLocalToGlobalMapping map;
+    PetscCall(DMGetLocalToGlobalMapping(grid->PressureDM(), &map));
+    PetscCall(MatSetLocalToGlobalMapping(system->A, map, map));
   } else {
     PetscCall(MatCreate(comm, &system->A));
     PetscCall(MatSetType(system->A, MATAIJ));

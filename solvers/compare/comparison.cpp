@@ -17,7 +17,7 @@ template <class A, class B> bool SameCase(const A &a, const B &b) {
 
 PetscErrorCode Comparison::Prepare() {
   PetscFunctionBeginUser;
-  for (const Configuration &c : configurations_) PetscCall(InsertOptions(c));
+  PetscCall(InsertOptions(comm_, configurations_));
   PetscCall(LogObserver::Install());
   PetscFunctionReturn(0);
 }
@@ -25,14 +25,21 @@ PetscErrorCode Comparison::Prepare() {
 PetscErrorCode Comparison::Run(Workload *workload) {
   PetscFunctionBeginUser;
   const PetscInt count = PetscInt(configurations_.size());
-  for (PetscInt round = 0; round < rounds_; ++round)
+  if (starts_ == 0) {
+    Configuration warm_up = configurations_[0];
+    Visit ignored;
+    PetscCall(RunVisit(comm_, warm_up, rules_, workload, &observer_, &ignored));
+  }
+  for (PetscInt round = 0; round < rounds_; ++round, ++starts_) {
     for (PetscInt i = 0; i < count; ++i) {
-      const Configuration &configuration = configurations_[std::size_t((i + round) % count)];
+      const Configuration &configuration = configurations_[std::size_t((i + starts_) % count)];
       Visit visit;
       PetscCall(RunVisit(comm_, configuration, rules_, workload, &observer_, &visit));
       PetscCall(Keep(*workload, configuration, round, visit));
       if (on_visit) PetscCall(on_visit(records_.visits.back()));
     }
+    if (on_round) PetscCall(on_round());
+  }
   PetscFunctionReturn(0);
 }
 
@@ -52,20 +59,23 @@ PetscErrorCode Comparison::Keep(const Workload &workload, const Configuration &c
   v.repeat = round;
   v.configuration = configuration.name;
   v.candidate = configuration.candidate;
-  v.options = configuration.options;
+  PetscCall(EffectiveOptions(configuration, &v.options));
   v.solver = visit.solver;
   v.status = OutcomeName(visit.outcome);
   v.message = visit.message;
+  if (!visit.unread.empty()) v.message += (v.message.empty() ? "never read: " : "; never read: ") + visit.unread;
   v.steps = PetscInt(visit.solves.size());
+  v.steps_wanted = workload.Steps();
   if (v.steps > 0) {
     v.iterations = visit.Iterations();
     v.setup_seconds = visit.SetupSeconds();
-    v.solve_seconds = visit.SolveSeconds() * (v.sequence ? double(v.steps) : 1.0);
+    v.first_seconds = v.sequence ? visit.SolveSeconds() : visit.FirstSolveSeconds();
+    v.solve_seconds = v.sequence ? visit.SolveSeconds() : visit.LaterSolveSeconds();
     v.true_residual = visit.WorstResidual();
   }
   v.structured_seconds = visit.structured_seconds;
   v.peak_mb = visit.peak_megabytes > 0 ? visit.peak_megabytes : NAN;
-  v.gflop = visit.Flops() / 1e9;
+  v.gflop = visit.flops / 1e9;
 
   const bool history_kept =
       std::any_of(records_.history.begin(), records_.history.end(), [&](const HistoryRow &h) { return SameCase(h, v); });

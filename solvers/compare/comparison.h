@@ -6,8 +6,9 @@
 
 namespace krylearn {
 
-/// A comparison in progress. Every configuration visits every workload once a round; a round starts one configuration
-/// further than the round before, so that nobody is always first and drift of the machine hits all alike.
+/// A comparison in progress. Every configuration visits every workload once a round; each round of each workload starts
+/// one configuration further than the one before, so that nobody is always first and drift of the machine hits all alike.
+/// One visit before the first, which does not count, pays for what a process does only once.
 class Comparison {
 public:
   Comparison(MPI_Comm comm, std::vector<Configuration> configurations, const Rules &rules, PetscInt rounds)
@@ -17,6 +18,8 @@ public:
   PetscErrorCode Prepare();
   /// Called after each visit, on all ranks, with its row.
   std::function<PetscErrorCode(const VisitRow &)> on_visit;
+  /// Called after each round, on all ranks.
+  std::function<PetscErrorCode()> on_round;
   /// All rounds on one workload. Residual histories are kept from the first round on the first workload of each name and
   /// grid, the course of a sequence from every round. Collective.
   PetscErrorCode Run(Workload *workload);
@@ -30,7 +33,7 @@ private:
   MPI_Comm comm_;
   std::vector<Configuration> configurations_;
   Rules rules_;
-  PetscInt rounds_;
+  PetscInt rounds_, starts_ = 0;
   LogObserver observer_;
   Records records_; ///< events are sums here
 };

@@ -88,7 +88,18 @@ PetscErrorCode ReadConfigurations(MPI_Comm comm, const std::string &path, std::v
   PetscCall(ReadTextFile(comm, path, &text));
   const std::size_t before = list->size();
   PetscCheck(!text.empty(), comm, PETSC_ERR_USER_INPUT, "-configs %s: no such file, or it is empty", path.c_str());
-  PetscCall(ParseConfigurations(comm, text, path, list));
+  // Lines that name another file are replaced by its configurations, and leave an empty line to keep the numbers.
+  std::istringstream stream(text);
+  std::string rest;
+  for (std::string line; std::getline(stream, line); rest += line + "\n") {
+    const std::string word = Trimmed(WithoutComment(line));
+    if (word.empty() || word[0] != '@') continue;
+    const std::string other = FolderOf(path) + "/" + Trimmed(word.substr(1));
+    PetscCheck(other != path, comm, PETSC_ERR_USER_INPUT, "%s includes itself", path.c_str());
+    PetscCall(ReadConfigurations(comm, other, list));
+    line.clear();
+  }
+  PetscCall(ParseConfigurations(comm, rest, path, list));
   PetscCheck(list->size() > before, comm, PETSC_ERR_USER_INPUT, "-configs %s holds no configuration", path.c_str());
   PetscFunctionReturn(0);
 }
@@ -112,23 +123,66 @@ PetscErrorCode SelectConfigurations(MPI_Comm comm, const std::string &names, std
   PetscFunctionReturn(0);
 }
 
-PetscErrorCode InsertOptions(const Configuration &configuration) {
+PetscErrorCode InsertOptions(MPI_Comm comm, const std::vector<Configuration> &list) {
   PetscFunctionBeginUser;
-  // PETSc cuts the text into keys and values; all of them count as unused, which is how they can be listed.
-  PetscOptions own;
+  for (const Configuration &c : list) {
+    for (const char *taken : {"pc_", "ksp_", "mat_", "vec_", "dm_", "log_", "sub_", "mg_"})
+      PetscCheck(c.Prefix() != taken, comm, PETSC_ERR_USER_INPUT,
+                 "The name %s would make its options look like PETSc's own; choose another", c.name.c_str());
+    for (const Configuration &other : list)
+      PetscCheck(c.name == other.name || other.Prefix().compare(0, c.Prefix().size(), c.Prefix()) != 0, comm,
+                 PETSC_ERR_USER_INPUT,
+                 "Options of %s could be read by %s, whose prefix %s its own begins with; choose another name",
+                 other.name.c_str(), c.name.c_str(), c.Prefix().c_str());
+  }
+  for (const Configuration &c : list) {
+    // PETSc cuts the text into keys and values; all of them count as unused, which is how they can be listed.
+    PetscOptions own;
+    PetscInt count;
+    char **names, **values;
+    PetscCall(PetscOptionsCreate(&own));
+    PetscCall(PetscOptionsInsertString(own, c.options.c_str()));
+    PetscCall(PetscOptionsLeftGet(own, &count, &names, &values));
+    for (PetscInt i = 0; i < count; ++i) {
+      const std::string key = "-" + c.Prefix() + names[i];
+      PetscBool given;
+      PetscCall(PetscOptionsHasName(nullptr, nullptr, key.c_str(), &given));
+      if (!given) PetscCall(PetscOptionsSetValue(nullptr, key.c_str(), values[i]));
+    }
+    PetscCall(PetscOptionsLeftRestore(own, &count, &names, &values));
+    PetscCall(PetscOptionsDestroy(&own));
+  }
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode UnreadOptions(const Configuration &configuration, std::string *unread) {
+  PetscFunctionBeginUser;
   PetscInt count;
   char **names, **values;
-  PetscCall(PetscOptionsCreate(&own));
-  PetscCall(PetscOptionsInsertString(own, configuration.options.c_str()));
-  PetscCall(PetscOptionsLeftGet(own, &count, &names, &values));
-  for (PetscInt i = 0; i < count; ++i) {
-    const std::string key = "-" + configuration.Prefix() + names[i];
-    PetscBool given;
-    PetscCall(PetscOptionsHasName(nullptr, nullptr, key.c_str(), &given));
-    if (!given) PetscCall(PetscOptionsSetValue(nullptr, key.c_str(), values[i]));
+  const std::string prefix = configuration.Prefix();
+  unread->clear();
+  PetscCall(PetscOptionsLeftGet(nullptr, &count, &names, &values));
+  for (PetscInt i = 0; i < count; ++i)
+    if (std::string(names[i]).compare(0, prefix.size(), prefix) == 0)
+      *unread += (unread->empty() ? "-" : " -") + std::string(names[i]).substr(prefix.size());
+  PetscCall(PetscOptionsLeftRestore(nullptr, &count, &names, &values));
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode EffectiveOptions(const Configuration &configuration, std::string *options) {
+  PetscFunctionBeginUser;
+  char *all;
+  const std::string prefix = "-" + configuration.Prefix();
+  options->clear();
+  PetscCall(PetscOptionsGetAll(nullptr, &all));
+  bool mine = false;
+  for (const std::string &word : SplitList(all, ' ')) {
+    // A key is a dash and a letter; anything else is a value.
+    const bool key = word.size() > 1 && word[0] == '-' && std::isalpha(static_cast<unsigned char>(word[1]));
+    if (key) mine = word.compare(0, prefix.size(), prefix) == 0;
+    if (mine) *options += (options->empty() ? "" : " ") + (key ? "-" + word.substr(prefix.size()) : word);
   }
-  PetscCall(PetscOptionsLeftRestore(own, &count, &names, &values));
-  PetscCall(PetscOptionsDestroy(&own));
+  PetscCall(PetscFree(all));
   PetscFunctionReturn(0);
 }
 

@@ -28,19 +28,25 @@ struct Configuration {
 PetscErrorCode ParseConfigurations(MPI_Comm comm, const std::string &text, const std::string &origin,
                                    std::vector<Configuration> *list);
 
-/// The same for a file. Collective.
+/// The same for a file, in which a line `@FILE` stands for the configurations of another, beside it. Collective.
 PetscErrorCode ReadConfigurations(MPI_Comm comm, const std::string &path, std::vector<Configuration> *list);
 
 /// Keeps those named in `names` (comma-separated), in their order in the list; unknown names are refused with the
 /// nearest one. Collective.
 PetscErrorCode SelectConfigurations(MPI_Comm comm, const std::string &names, std::vector<Configuration> *list);
 
-/// Puts the options into the database under the configuration's prefix; what is there already – from the command line
-/// – wins. Collective.
-PetscErrorCode InsertOptions(const Configuration &configuration);
+/// Puts the options into the database under the configurations' prefixes; what is there already – from the command line
+/// – wins. Names whose prefixes would read each other's options (x and x_sub) are refused. Collective.
+PetscErrorCode InsertOptions(MPI_Comm comm, const std::vector<Configuration> &list);
 
 /// Marks all options of the configuration as used, so that nobody is warned of those that a failed solver never read.
 PetscErrorCode MarkOptionsUsed(const Configuration &configuration);
+
+/// Those of its options that nothing has read, "-pc_typ -x", or nothing.
+PetscErrorCode UnreadOptions(const Configuration &configuration, std::string *unread);
+
+/// The options that hold for it, command line included, in the order of the database.
+PetscErrorCode EffectiveOptions(const Configuration &configuration, std::string *options);
 
 /// The words of a text between `separator`s, without blanks around them; empty ones are left out.
 std::vector<std::string> SplitList(const std::string &text, char separator);

@@ -52,6 +52,7 @@ Csv Csv::Parse(const std::string &text) {
     row.push_back(cell);
     if (csv.header.empty()) csv.header = row;
     else {
+      if (row.size() < csv.header.size()) ++csv.short_rows;
       if (row.size() < csv.header.size()) row.resize(csv.header.size());
       csv.rows.push_back(row);
     }

@@ -10,6 +10,7 @@ namespace krylearn {
 struct Csv {
   std::vector<std::string> header;
   std::vector<std::vector<std::string>> rows;
+  std::size_t short_rows = 0; ///< rows that Parse() had to fill up
 
   std::string Text() const;
   /// Reads a text; rows shorter than the header are filled up with empty cells.

@@ -99,6 +99,21 @@ PetscErrorCode LogObserver::Install() {
   if (!active) PetscCall(PetscLogDefaultBegin());
   petsc_begin = PetscLogPLB;
   petsc_end = PetscLogPLE;
+  // -log_view :FILE:ascii_xml, -log_trace and others put handlers of their own there, which count nothing.
+  PetscLogEvent event;
+  PetscEventPerfInfo before, after;
+  PetscLogStage stage;
+  PetscStageLog log;
+  PetscCall(PetscLogGetStageLog(&log));
+  PetscCall(PetscStageLogGetCurrent(log, &stage));
+  PetscCall(PetscLogEventGetId("krylearn_halo", &event));
+  PetscCall(PetscLogEventGetPerfInfo(stage, event, &before));
+  PetscCall(petsc_begin(event, 0, nullptr, nullptr, nullptr, nullptr));
+  PetscCall(petsc_end(event, 0, nullptr, nullptr, nullptr, nullptr));
+  PetscCall(PetscLogEventGetPerfInfo(stage, event, &after));
+  PetscCheck(after.count > before.count, PETSC_COMM_WORLD, PETSC_ERR_USER_INPUT,
+             "compare reads PETSc's default log, which -log_view :FILE:ascii_xml, -log_trace and -log_mpe replace; "
+             "leave them out, or take -log_view or -log_view :FILE:ascii_csv");
   PetscCall(PetscLogSet(OnBegin, OnEnd));
   PetscFunctionReturn(0);
 }
@@ -128,9 +143,19 @@ PetscErrorCode LogObserver::Enter(const std::string &stage, Phase phase) {
 PetscErrorCode LogObserver::Leave() {
   PetscFunctionBeginUser;
   watch.running = false;
-  while (!watch.open.empty()) watch.Close();
   PetscStageLog log;
   PetscCall(PetscLogGetStageLog(&log));
+  if (!watch.open.empty()) {
+    // An error has left events open, and others switched off by whoever was about to switch them on again.
+    while (!watch.open.empty()) {
+      PetscCall(petsc_end(watch.open.back().event, 0, nullptr, nullptr, nullptr, nullptr));
+      watch.Close();
+    }
+    for (int e = 0; e < log->eventLog->numEvents; ++e)
+      for (int s = 0; s < log->numStages; ++s)
+        log->stageInfo[s].eventLog->eventInfo[std::min(e, log->stageInfo[s].eventLog->numEvents - 1)].active =
+            PETSC_TRUE;
+  }
   // A failed solver may leave stages of its own open.
   PetscLogStage current;
   for (;;) {

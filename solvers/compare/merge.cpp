@@ -6,6 +6,8 @@
 #include <glob.h>
 #include <map>
 #include <set>
+#include <sys/stat.h>
+#include <tuple>
 
 namespace krylearn {
 namespace {
@@ -64,6 +66,10 @@ std::string ReadPetscLog(const Csv &table, const std::string &path, LogFile *log
   if (log->ranks < 1) log->ranks = largest + 1;
   if (log->ranks != largest + 1)
     return "it names " + std::to_string(log->ranks) + " ranks but has rows of " + std::to_string(largest + 1);
+  for (const auto &stage : stages)
+    for (const auto &entry : stage.second)
+      if (entry.second.second != log->ranks)
+        return "its event " + entry.first + " has rows of " + std::to_string(entry.second.second) + " ranks only";
   for (const std::string &stage : order) {
     std::vector<LogRow> rows;
     for (const auto &entry : stages[stage])
@@ -115,12 +121,57 @@ std::string Expand(const std::string &patterns, std::vector<std::string> *paths)
     globfree(&found);
     if (code) return "no file matches " + pattern;
   }
+  std::sort(paths->begin(), paths->end());
+  paths->erase(std::unique(paths->begin(), paths->end()), paths->end());
+  for (const std::string &path : *paths) {
+    struct stat info;
+    if (stat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode)) return path + " is a folder; give '" + path + "/*.csv'";
+  }
   return paths->empty() ? "give the files to merge, such as 'logs/*.csv'" : "";
+}
+
+/// Rounds of different runs are never compared with each other.
+constexpr PetscInt kRoundsOfARun = 1000000;
+
+/// Makes visits of the n-th run rounds of their own, and a name that stands for other options elsewhere a name of its own.
+void KeepRunsApart(std::size_t first, PetscInt run, Records *records) {
+  std::map<std::string, std::string> options;
+  for (std::size_t i = 0; i < first; ++i) options[records->visits[i].configuration] = records->visits[i].options;
+  for (std::size_t i = first; i < records->visits.size(); ++i) {
+    VisitRow &v = records->visits[i];
+    v.repeat = v.repeat % kRoundsOfARun + run * kRoundsOfARun;
+    const auto found = options.find(v.configuration);
+    if (found != options.end() && found->second != v.options)
+      v.configuration += " (run " + std::to_string(run + 1) + ")";
+  }
+}
+
+/// Events of the same configuration in several runs become their mean.
+void AverageEvents(std::vector<EventRow> *events) {
+  using Key = std::tuple<std::string, std::string, std::string, int, int, std::string, std::string>;
+  std::map<Key, std::pair<std::size_t, double>> place;
+  std::vector<EventRow> means;
+  for (const EventRow &e : *events) {
+    const Key key{e.workload, e.grid, e.configuration, e.ranks, int(e.cost.phase), e.cost.event, e.cost.category};
+    const auto found = place.find(key);
+    if (found == place.end()) {
+      place[key] = {means.size(), 1};
+      means.push_back(e);
+      continue;
+    }
+    const double n = ++found->second.second;
+    EventCost &mean = means[found->second.first].cost;
+    for (double EventCost::*part : {&EventCost::count, &EventCost::seconds, &EventCost::own_seconds, &EventCost::flops,
+                                    &EventCost::messages, &EventCost::bytes, &EventCost::reductions})
+      mean.*part += (e.cost.*part - mean.*part) / n;
+  }
+  *events = means;
 }
 
 } // namespace
 
-PetscErrorCode ReadForMerge(MPI_Comm comm, const std::string &pattern, Records *records, std::vector<LogFile> *logs) {
+PetscErrorCode ReadForMerge(MPI_Comm comm, const std::string &pattern, Records *records, std::vector<LogFile> *logs,
+                            std::vector<std::string> *sources) {
   PetscFunctionBeginUser;
   // Rank 0 looks at the folder; the list travels as lines.
   int rank;
@@ -133,7 +184,10 @@ PetscErrorCode ReadForMerge(MPI_Comm comm, const std::string &pattern, Records *
   }
   PetscCall(AgreeOnComplaint(comm, PETSC_ERR_FILE_OPEN, "-merge", complaint));
   PetscCall(BroadcastText(comm, 0, &list));
+  PetscInt runs = 0;
+  sources->clear();
   for (const std::string &path : SplitList(list, '\n')) {
+    sources->push_back(path);
     std::string text;
     PetscCall(ReadTextFile(comm, path, &text));
     const Csv table = Csv::Parse(text);
@@ -143,12 +197,20 @@ PetscErrorCode ReadForMerge(MPI_Comm comm, const std::string &pattern, Records *
     else if (IsPetscLog(table)) {
       wrong = ReadPetscLog(table, path, &log);
       if (wrong.empty()) logs->push_back(log);
-    } else if (table.Has(kLogColumns)) ReadLogTable(table, logs);
-    else if (!ReadRecords(table, records) && !IsReportTable(table))
+    } else if (table.Has(kLogColumns)) {
+      ReadLogTable(table, logs);
+    } else {
+      const std::size_t first = records->visits.size();
+      bool recognised;
+      wrong = ReadRecords(table, records, &recognised);
+      if (records->visits.size() > first) KeepRunsApart(first, runs++, records);
+      if (!recognised && !IsReportTable(table))
       wrong = "it is neither a table of a compare report nor a PETSc log (-log_view :FILE:ascii_csv)";
+    }
     PetscCheck(wrong.empty(), comm, PETSC_ERR_FILE_UNEXPECTED, "-merge: cannot use %s: %s", path.c_str(),
                wrong.c_str());
   }
+  AverageEvents(&records->events);
   PetscCheck(!records->visits.empty() || !logs->empty(), comm, PETSC_ERR_FILE_UNEXPECTED,
              "-merge %s: the files hold neither visits of a comparison nor a PETSc log", pattern.c_str());
   PetscFunctionReturn(0);

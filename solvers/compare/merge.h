@@ -24,7 +24,12 @@ struct LogFile {
 /// into `records`, PETSc logs into `logs`. Other tables of a report (summary, environment, …) are passed over. A pattern
 /// without a file, files that cannot be read and foreign ones are refused by name (PETSC_ERR_FILE_OPEN,
 /// PETSC_ERR_FILE_UNEXPECTED). Collective.
-PetscErrorCode ReadForMerge(MPI_Comm comm, const std::string &pattern, Records *records, std::vector<LogFile> *logs);
+///
+/// Visits of different reports stay rounds of their own, so that ratios never pair different runs; a name that stands for
+/// other options in a later report gets " (run N)"; events of the same configuration become their mean. `sources` returns
+/// the files read.
+PetscErrorCode ReadForMerge(MPI_Comm comm, const std::string &pattern, Records *records, std::vector<LogFile> *logs,
+                            std::vector<std::string> *sources);
 
 /// logs.csv
 Csv LogTable(const std::vector<LogFile> &logs);

@@ -7,8 +7,8 @@ namespace {
 const std::vector<std::string> kVisitColumns = {
     "workload",      "grid",          "kind",          "unknowns",           "ranks",   "rtol",
     "seed",          "repeat",        "configuration", "role",               "options", "solver",
-    "status",        "message",       "steps",         "iterations",         "setup_seconds",
-    "solve_seconds", "true_residual", "structured_seconds", "peak_mb", "gflop"};
+    "status",        "message",       "steps",         "steps_wanted", "iterations",         "setup_seconds",
+    "first_seconds", "solve_seconds", "true_residual", "structured_seconds", "peak_mb", "gflop"};
 const std::vector<std::string> kEventColumns = {"workload",    "grid",  "ranks",    "configuration", "phase",
                                                 "event",       "category", "count", "seconds",       "own_seconds",
                                                 "flops",       "messages", "bytes", "reductions"};
@@ -53,8 +53,10 @@ VisitRow ReadVisit(const Row &row) {
   v.status = row.S("status");
   v.message = row.S("message");
   v.steps = row.I("steps");
+  v.steps_wanted = row.I("steps_wanted");
   v.iterations = row.I("iterations");
   v.setup_seconds = row.D("setup_seconds");
+  v.first_seconds = row.D("first_seconds");
   v.solve_seconds = row.D("solve_seconds");
   v.true_residual = row.D("true_residual");
   v.structured_seconds = row.D("structured_seconds");
@@ -99,8 +101,10 @@ Csv VisitTable(const std::vector<VisitRow> &rows) {
                         v.status,
                         v.message,
                         Text(v.steps),
+                        Text(v.steps_wanted),
                         Text(v.iterations),
                         NumberText(v.setup_seconds),
+                        NumberText(v.first_seconds),
                         NumberText(v.solve_seconds),
                         NumberText(v.true_residual),
                         NumberText(v.structured_seconds),
@@ -137,20 +141,32 @@ Csv StepTable(const std::vector<StepRow> &rows) {
   return csv;
 }
 
-bool ReadRecords(const Csv &table, Records *records) {
+std::string ReadRecords(const Csv &table, Records *records, bool *recognised) {
   const bool visits = table.Has(kVisitColumns), events = table.Has(kEventColumns),
              history = table.Has(kHistoryColumns), steps = table.Has(kStepColumns);
+  *recognised = visits || events || history || steps;
+  if (!*recognised) return "";
+  if (table.short_rows > 0) return "it has rows that are cut off";
   for (std::size_t i = 0; i < table.rows.size(); ++i) {
     const Row row{table, i};
-    if (visits) records->visits.push_back(ReadVisit(row));
-    else if (events) records->events.push_back(ReadEvent(row));
-    else if (history) {
+    bool sound = row.I("ranks") > 0 && !row.S("configuration").empty();
+    if (visits) {
+      const VisitRow v = ReadVisit(row);
+      const bool timed = v.steps > 0 && std::isfinite(v.setup_seconds) && std::isfinite(v.first_seconds) &&
+                         std::isfinite(v.solve_seconds);
+      sound = sound && (v.status == "ok" ? timed : v.status == "missed" || v.status == "diverged" ||
+                                                       v.status == "failed" || v.status == "time_limit");
+      records->visits.push_back(v);
+    } else if (events) {
+      records->events.push_back(ReadEvent(row));
+      sound = sound && std::isfinite(records->events.back().cost.own_seconds);
+    } else if (history) {
       HistoryRow h;
       ReadKey(row, &h);
       h.seed = row.I("seed");
       h.point = {row.I("iteration"), row.D("seconds"), row.D("residual")};
       records->history.push_back(h);
-    } else if (steps) {
+    } else {
       StepRow s;
       ReadKey(row, &s);
       s.repeat = row.I("repeat");
@@ -158,8 +174,9 @@ bool ReadRecords(const Csv &table, Records *records) {
       s.record = {row.I("iterations"), row.D("setup_seconds"), row.D("solve_seconds"), row.D("true_residual")};
       records->steps.push_back(s);
     }
+    if (!sound) return "row " + std::to_string(i + 2) + " is damaged";
   }
-  return visits || events || history || steps;
+  return "";
 }
 
 } // namespace krylearn

@@ -24,6 +24,15 @@ PetscErrorCode WriteTable(MPI_Comm comm, const std::string &folder, const char *
   PetscFunctionReturn(0);
 }
 
+/// The files of a report, by name. The environment is filled in when it is written.
+std::vector<std::pair<std::string, Csv>> Tables(const Records &records, const std::vector<LogFile> &logs) {
+  const std::vector<Summary> summaries = Summarise(records.visits);
+  return {{"visits.csv", VisitTable(records.visits)},    {"summary.csv", SummaryTable(summaries)},
+          {"events.csv", EventTable(records.events)},    {"history.csv", HistoryTable(records.history)},
+          {"sequence.csv", StepTable(records.steps)},    {"scaling.csv", ScalingTable(summaries)},
+          {"logs.csv", LogTable(logs)},                  {"environment.csv", Csv{{"key", "value"}, {}}}};
+}
+
 /// Beside the program, where the build and the installation put it.
 std::string ScriptPath() {
   std::array<char, 4096> path{};
@@ -66,20 +75,37 @@ std::string Draw(const std::string &folder) {
 
 } // namespace
 
-PetscErrorCode WriteReport(MPI_Comm comm, const std::string &folder, const Records &records,
-                           const std::vector<LogFile> &logs) {
+PetscErrorCode PrepareReport(MPI_Comm comm, const std::string &folder) {
   PetscFunctionBeginUser;
-  const std::vector<Summary> summaries = Summarise(records.visits);
+  PetscCall(PrepareFolder(comm, folder));
+  for (const auto &table : Tables(Records(), {})) {
+    std::string text;
+    const std::string path = folder + "/" + table.first;
+    PetscCall(ReadTextFile(comm, path, &text));
+    const Csv there = Csv::Parse(text);
+    PetscCheck(text.empty() || there.Column(table.second.header[0]) == 0, comm, PETSC_ERR_FILE_UNEXPECTED,
+               "-report %s: %s is not a table of a report and would be overwritten; choose another folder",
+               folder.c_str(), path.c_str());
+  }
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode WriteReport(MPI_Comm comm, const std::string &folder, const Records &records,
+                           const std::vector<LogFile> &logs, const std::vector<std::string> &sources) {
+  PetscFunctionBeginUser;
   Csv environment;
   PetscCall(DescribeEnvironment(comm, &environment));
-  PetscCall(WriteTable(comm, folder, "visits.csv", VisitTable(records.visits)));
-  PetscCall(WriteTable(comm, folder, "summary.csv", SummaryTable(summaries)));
-  PetscCall(WriteTable(comm, folder, "events.csv", EventTable(records.events)));
-  PetscCall(WriteTable(comm, folder, "history.csv", HistoryTable(records.history)));
-  PetscCall(WriteTable(comm, folder, "sequence.csv", StepTable(records.steps)));
-  PetscCall(WriteTable(comm, folder, "scaling.csv", ScalingTable(summaries)));
-  PetscCall(WriteTable(comm, folder, "logs.csv", LogTable(logs)));
-  PetscCall(WriteTable(comm, folder, "environment.csv", environment));
+  for (const std::string &source : sources) {
+    std::string text;
+    PetscCall(ReadTextFile(comm, FolderOf(source) + "/environment.csv", &text));
+    const Csv theirs = Csv::Parse(text);
+    for (std::size_t i = 0; theirs.Has({"key", "value"}) && i < theirs.rows.size(); ++i)
+      environment.rows.push_back({source + ": " + theirs.Cell(i, "key"), theirs.Cell(i, "value")});
+  }
+  for (const auto &table : Tables(records, logs)) {
+    const bool own = table.first == "environment.csv";
+    PetscCall(WriteTable(comm, folder, table.first.c_str(), own ? environment : table.second));
+  }
   PetscFunctionReturn(0);
 }
 

@@ -23,7 +23,7 @@ SummaryRow SummariseOne(const Visits &visits) {
   row.first = *visits[0];
   row.visits = int(visits.size());
   int bad = 0;
-  std::vector<double> iterations, setup, solve, peak, rate;
+  std::vector<double> iterations, setup, solve, peak, rate, structured;
   for (const VisitRow *v : visits) {
     if (v->status != "ok") {
       ++bad;
@@ -39,7 +39,8 @@ SummaryRow SummariseOne(const Visits &visits) {
     setup.push_back(v->setup_seconds);
     solve.push_back(v->solve_seconds);
     if (v->peak_mb > 0) peak.push_back(v->peak_mb);
-    rate.push_back(v->gflop / (v->setup_seconds + v->solve_seconds * (v->sequence ? 1.0 : double(v->steps))));
+    rate.push_back(v->gflop / (v->setup_seconds + v->AllSolves()));
+    structured.push_back(v->structured_seconds);
   }
   if (bad && bad < row.visits)
     row.message += " (" + std::to_string(bad) + " of " + std::to_string(row.visits) + " visits)";
@@ -48,12 +49,39 @@ SummaryRow SummariseOne(const Visits &visits) {
   row.solve = SpreadOf(solve);
   row.peak_mb = SpreadOf(peak);
   row.gflops = SpreadOf(rate).median;
+  row.structured = SpreadOf(structured).median;
+  if (row.first.sequence && row.first.steps < row.first.steps_wanted)
+    row.message += " (after " + std::to_string(row.first.steps) + " of " + std::to_string(row.first.steps_wanted) +
+                   " systems)";
   for (int m = 0; m < kMeasures; ++m) {
     std::vector<double> totals;
     for (const VisitRow *v : visits) totals.push_back(Value(*v, m));
-    row.total[m] = SpreadOf(totals).median;
+    if (row.status == "ok") row.total[m] = SpreadOf(totals).median;
   }
   return row;
+}
+
+/// Times of each configuration over the geometric mean of all in the same round, and the median of that: what is slow
+/// because the machine was does not count.
+void FormScores(const std::vector<Visits> &visits, Summary *summary) {
+  for (int m = 0; m < kMeasures; ++m) {
+    std::map<Round, std::pair<double, int>> logs;
+    for (std::size_t i = 0; i < visits.size(); ++i)
+      for (const VisitRow *v : visits[i])
+        if (summary->rows[i].status == "ok" && Value(*v, m) > 0) {
+          auto &sum = logs[RoundOf(*v)];
+          sum.first += std::log(Value(*v, m));
+          ++sum.second;
+        }
+    for (std::size_t i = 0; i < visits.size(); ++i) {
+      std::vector<double> relative;
+      for (const VisitRow *v : visits[i]) {
+        const auto &sum = logs[RoundOf(*v)];
+        if (sum.second > 0) relative.push_back(Value(*v, m) / std::exp(sum.first / sum.second));
+      }
+      if (summary->rows[i].status == "ok") summary->rows[i].score[m] = SpreadOf(relative).median;
+    }
+  }
 }
 
 /// Ratios of each configuration to the best baseline, round by round.
@@ -62,10 +90,10 @@ void FormRatios(const std::vector<Visits> &visits, Summary *summary) {
     const SummaryRow *best = nullptr;
     std::size_t at = 0;
     const auto better = [&](const SummaryRow &row) {
-      if (row.status != "ok" || std::isnan(row.total[m])) return false;
+      if (row.status != "ok" || std::isnan(row.score[m])) return false;
       if (!best) return true;
       if (row.first.candidate != best->first.candidate) return !row.first.candidate;
-      return row.total[m] < best->total[m];
+      return row.score[m] < best->score[m];
     };
     for (std::size_t i = 0; i < summary->rows.size(); ++i)
       if (better(summary->rows[i])) {
@@ -106,10 +134,11 @@ Summary SummariseGroup(const std::vector<const VisitRow *> &group) {
   }
   summary.seeds.assign(seeds.begin(), seeds.end());
   summary.repeats = int((rounds.size() + seeds.size() - 1) / seeds.size());
+  FormScores(visits, &summary);
   FormRatios(visits, &summary);
   std::stable_sort(summary.rows.begin(), summary.rows.end(), [](const SummaryRow &a, const SummaryRow &b) {
     if ((a.status == "ok") != (b.status == "ok")) return a.status == "ok";
-    return a.status == "ok" && a.total[kWithSetup1] < b.total[kWithSetup1];
+    return a.status == "ok" && a.score[kWithSetup1] < b.score[kWithSetup1];
   });
   int rank = 0;
   for (SummaryRow &row : summary.rows)
@@ -147,13 +176,14 @@ std::string Title(const Summary &s) {
   std::string text = key.workload + (key.grid.empty() ? "" : " " + key.grid) + ", " + std::to_string(key.ranks) +
                      (key.ranks == 1 ? " rank" : " ranks");
   char number[40];
-  std::snprintf(number, sizeof number, "%.0e", key.rtol);
+  std::snprintf(number, sizeof number, "%.3g", key.rtol);
   if (key.rtol > 0) text += std::string(", true relative residual ") + number;
+  else text += ", to the residual that the simulation asked for";
   if (!key.sequence) {
     text += s.seeds.size() == 1 ? ", seed" : ", seeds";
     for (const PetscInt seed : s.seeds) text += " " + std::to_string(seed);
   } else {
-    text += ", " + std::to_string(key.steps) + " systems";
+    text += ", " + std::to_string(key.steps_wanted) + " systems";
   }
   return text + ", " + std::to_string(s.repeats) + (s.repeats == 1 ? " round" : " rounds");
 }
@@ -191,7 +221,7 @@ Csv SummaryTable(const std::vector<Summary> &summaries) {
                 "setup_seconds", "setup_spread", "solve_seconds", "solve_spread", "total_1", "total_10", "total_100"};
   for (const char *measure : {"solve", "1", "10", "100"})
     for (const char *part : {"", "_min", "_max"}) csv.header.push_back(std::string("ratio_") + measure + part);
-  for (const char *last : {"true_residual", "peak_mb", "gflops"}) csv.header.push_back(last);
+  for (const char *last : {"true_residual", "structured_seconds", "peak_mb", "gflops"}) csv.header.push_back(last);
   for (const Summary &s : summaries)
     for (const SummaryRow &r : s.rows) {
       const VisitRow &v = r.first;
@@ -225,7 +255,7 @@ Csv SummaryTable(const std::vector<Summary> &summaries) {
         for (const double value : {r.ratio[m].median, r.ratio[m].low, r.ratio[m].high})
           row.push_back(NumberText(shown ? value : NAN));
       }
-      for (const double value : {r.true_residual, r.peak_mb.median, r.gflops}) row.push_back(NumberText(value));
+      for (const double value : {r.true_residual, r.structured, r.peak_mb.median, r.gflops}) row.push_back(NumberText(value));
       csv.rows.push_back(row);
     }
   return csv;
@@ -252,14 +282,19 @@ std::string ResultText(const Summary &s) {
     char residual[40] = "-";
     if (r.first.steps > 0) std::snprintf(residual, sizeof residual, "%.1e", r.true_residual);
     row.push_back(residual);
-    std::string verdict = r.rank ? "#" + std::to_string(r.rank) : "NOT RANKED, " + r.status + ": " + r.message;
-    if (r.status == "missed") verdict = "NOT RANKED, misses the tolerance: " + r.message;
+    std::string verdict = r.rank ? "#" + std::to_string(r.rank) : "NOT RANKED, " + r.status + ":";
+    if (r.status == "missed") verdict = "NOT RANKED, misses the tolerance:";
+    if (!r.message.empty()) verdict += (r.rank ? ", " : " ") + r.message;
+    if (r.structured > 0) verdict += ", second matrix " + Short(r.structured) + " s not counted";
     row.push_back(verdict);
     table.rows.push_back(row);
   }
   std::string text = AlignedTable(Title(s), table, {"verdict"});
   if (!s.best[kWithSetup1].empty()) {
-    text += "best baseline: " + s.best[kWithSetup1] + " (" + (sequence ? "total" : "set-up + 1 solve");
+    const bool candidate = std::any_of(s.rows.begin(), s.rows.end(), [&s](const SummaryRow &r) {
+      return r.first.candidate && r.first.configuration == s.best[kWithSetup1];
+    });
+    text += (candidate ? "no baseline is ranked; best of all: " : "best baseline: ") + s.best[kWithSetup1] + " (" + (sequence ? "total" : "set-up + 1 solve");
     if (s.best[kSolveAlone] != s.best[kWithSetup1]) text += "), " + s.best[kSolveAlone] + " (solve alone";
     text += "). ± is half the range, [ ] the range of ratios within a round.\n";
   } else {

@@ -24,7 +24,9 @@ struct SummaryRow {
   int visits = 0;
   Spread iterations, setup, solve, peak_mb;
   Spread ratio[kMeasures]; ///< time / time of the best baseline in the same round
-  double total[kMeasures] = {NAN, NAN, NAN, NAN};
+  double total[kMeasures] = {NAN, NAN, NAN, NAN}; ///< median seconds; only of ranked configurations
+  double score[kMeasures] = {NAN, NAN, NAN, NAN}; ///< median of time / geometric mean of all in the round
+  double structured = 0;                          ///< seconds for the second matrix of PFMG and SMG, in no other figure
   double true_residual = 0, gflops = NAN;
 };
 
@@ -39,8 +41,8 @@ struct Summary {
 
 /// One summary for each workload, grid, rank count and tolerance, in order of appearance. A configuration is ranked when
 /// every visit met the tolerance. Ratios are formed in each round (seed and repeat) and then summarised, so that neither
-/// drift of the machine nor differences between seeds enter; the best baseline is the one of least median, and where no
-/// baseline is ranked, the best of all.
+/// drift of the machine nor differences between seeds enter; ranks and the best baseline follow from times relative to the
+/// others of the round for the same reason. Where no baseline is ranked, the best of all is the yardstick.
 std::vector<Summary> Summarise(const std::vector<VisitRow> &visits);
 
 /// summary.csv

@@ -59,21 +59,14 @@ PetscErrorCode AnyRankFailed(MPI_Comm comm, const std::string &configuration, co
   PetscFunctionReturn(0);
 }
 
-/// What a KSP calls back while it solves.
+/// The convergence test that a time limit wraps, and the clock.
 struct Watch {
-  std::vector<ResidualPoint> *history;
-  double start, scale, time_limit;
+  double start, time_limit;
   bool out_of_time;
   PetscErrorCode (*test)(KSP, PetscInt, PetscReal, KSPConvergedReason *, void *);
   void *context;
   PetscErrorCode (*destroy)(void *);
 };
-
-PetscErrorCode Record(KSP, PetscInt iteration, PetscReal norm, void *context) {
-  Watch *watch = static_cast<Watch *>(context);
-  if (watch->history) watch->history->push_back({iteration, MPI_Wtime() - watch->start, norm / watch->scale});
-  return 0;
-}
 
 PetscErrorCode TestConverged(KSP ksp, PetscInt iteration, PetscReal norm, KSPConvergedReason *reason, void *context) {
   PetscFunctionBeginUser;
@@ -94,6 +87,25 @@ PetscErrorCode DestroyWatch(void *context) {
   return watch->destroy ? (*watch->destroy)(watch->context) : 0;
 }
 
+/// A copy with everything that solvers ask a matrix for. Collective.
+PetscErrorCode CopyMatrix(Mat from, Mat *to) {
+  PetscFunctionBeginUser;
+  MatNullSpace nullspace;
+  PetscBool known, spd;
+  DM dm;
+  PetscCall(MatDuplicate(from, MAT_COPY_VALUES, to));
+  PetscCall(MatGetNullSpace(from, &nullspace));
+  PetscCall(MatSetNullSpace(*to, nullspace));
+  PetscCall(MatSetTransposeNullSpace(*to, nullspace));
+  PetscCall(MatIsSPDKnown(from, &known, &spd));
+  if (known) PetscCall(MatSetOption(*to, MAT_SPD, spd));
+  PetscCall(MatIsSymmetricKnown(from, &known, &spd));
+  if (known) PetscCall(MatSetOption(*to, MAT_SYMMETRIC, spd));
+  PetscCall(MatGetDM(from, &dm));
+  if (dm) PetscCall(MatSetDM(*to, dm));
+  PetscFunctionReturn(0);
+}
+
 /// The solver of one visit, from its creation to its end.
 class Solver {
 public:
@@ -103,6 +115,8 @@ public:
 
   PetscErrorCode Run() {
     PetscFunctionBeginUser;
+    PetscCall(CopyMatrix(work_.system.A, &matrix_));
+    PetscCall(VecDuplicate(work_.system.b, &rhs_));
     PetscCall(Create());
     for (PetscInt step = 0; step < work_.Steps(); ++step) {
       PetscCall(Solve(step));
@@ -115,6 +129,8 @@ public:
     PetscFunctionBeginUser;
     PetscCall(KSPDestroy(&ksp_));
     PetscCall(MatDestroy(&structured_));
+    PetscCall(MatDestroy(&matrix_));
+    PetscCall(VecDestroy(&rhs_));
     PetscFunctionReturn(0);
   }
 
@@ -132,13 +148,17 @@ private:
     PetscCallMPI(MPI_Barrier(Comm()));
     PetscCall(observer_.Enter(configuration_.name, phase));
     counting_ = true;
+    PetscCall(PetscGetFlops(&flops_));
     watch_.start = MPI_Wtime();
     PetscFunctionReturn(0);
   }
 
   PetscErrorCode Seconds(double *seconds) {
     PetscFunctionBeginUser;
+    PetscLogDouble flops;
     *seconds = MPI_Wtime() - watch_.start;
+    PetscCall(PetscGetFlops(&flops));
+    visit_.flops += flops - flops_;
     PetscCall(StopClock());
     PetscCall(Slowest(Comm(), seconds));
     PetscFunctionReturn(0);
@@ -149,7 +169,9 @@ private:
     const std::string prefix = configuration_.Prefix();
     PetscCall(KSPCreate(Comm(), &ksp_));
     PetscCall(KSPSetOptionsPrefix(ksp_, prefix.c_str()));
-    PetscCall(SetSystem(ksp_, work_.system));
+    LinearSystem own = work_.system;
+    own.A = own.P = matrix_;
+    PetscCall(SetSystem(ksp_, own));
     PetscCall(KSPSetType(ksp_, KSPCG));
     PetscCall(KSPSetTolerances(ksp_, rules_.rtol, PETSC_DEFAULT, PETSC_DEFAULT, rules_.max_iterations));
     PetscCall(KSPSetNormType(ksp_, KSP_NORM_UNPRECONDITIONED));
@@ -158,8 +180,11 @@ private:
     PetscCall(PetscOptionsHasName(nullptr, prefix.c_str(), "-ksp_norm_type", &own_norm));
     if (!own_norm) PetscCall(StopOnTrueResidual(ksp_));
     PetscCall(SolverName(ksp_, &visit_.solver));
-    PetscCall(GiveStructuredMatrix());
-    PetscCall(KSPMonitorSet(ksp_, Record, &watch_, nullptr));
+    PetscCall(RefuseWithoutGrid());
+    // PETSc's own list of norms; a monitor would make some methods compute more than they need.
+    PetscInt most;
+    PetscCall(KSPGetTolerances(ksp_, nullptr, nullptr, nullptr, &most));
+    norms_.resize(std::size_t(std::min<PetscInt>(most, 100000)) + 2);
     if (rules_.time_limit > 0) {
       PetscCall(KSPGetAndClearConvergenceTest(ksp_, &watch_.test, &watch_.context, &watch_.destroy));
       watch_.time_limit = rules_.time_limit;
@@ -168,21 +193,52 @@ private:
     PetscFunctionReturn(0);
   }
 
-  /// PFMG and SMG build themselves from a matrix of hypre's structured kind.
-  PetscErrorCode GiveStructuredMatrix() {
+  /// What PETSc would crash on.
+  PetscErrorCode RefuseWithoutGrid() {
+    PetscFunctionBeginUser;
+    PC pc;
+    PetscBool on_grid;
+    PetscCall(KSPGetPC(ksp_, &pc));
+    PetscCall(PetscObjectTypeCompareAny((PetscObject)pc, &on_grid, PCPFMG, PCSMG, PCMG, ""));
+    PetscCheck(!on_grid || work_.system.problem.grid, Comm(), PETSC_ERR_SUP,
+               "this preconditioner works on a grid, and the system has none");
+    PetscFunctionReturn(0);
+  }
+
+  /// Hands over the values of the current step. PFMG and SMG build themselves from a matrix of hypre's structured kind.
+  PetscErrorCode GiveMatrix() {
     PetscFunctionBeginUser;
     PC pc;
     PetscBool structured;
+    PetscCall(MatCopy(work_.system.A, matrix_, SAME_NONZERO_PATTERN));
+    // Without this, SOR goes on with the inverse diagonal of the values before.
+    PetscCall(MatAssemblyBegin(matrix_, MAT_FINAL_ASSEMBLY));
+    PetscCall(MatAssemblyEnd(matrix_, MAT_FINAL_ASSEMBLY));
     PetscCall(KSPGetPC(ksp_, &pc));
     PetscCall(PetscObjectTypeCompareAny((PetscObject)pc, &structured, PCPFMG, PCSMG, ""));
-    if (!structured) PetscFunctionReturn(0);
-    PetscCallMPI(MPI_Barrier(Comm()));
-    const double start = MPI_Wtime();
-    PetscCall(MatDestroy(&structured_));
-    PetscCall(work_.StructuredMatrix(&structured_));
-    PetscCheck(structured_, Comm(), PETSC_ERR_SUP, "a structured preconditioner needs a system on a grid");
-    PetscCall(KSPSetOperators(ksp_, work_.system.A, structured_));
-    visit_.structured_seconds += MPI_Wtime() - start;
+    if (structured) {
+      PetscCallMPI(MPI_Barrier(Comm()));
+      double seconds = MPI_Wtime();
+      PetscCall(MatDestroy(&structured_));
+      PetscCall(work_.StructuredMatrix(&structured_));
+      seconds = MPI_Wtime() - seconds;
+      PetscCall(Slowest(Comm(), &seconds));
+      visit_.structured_seconds += seconds;
+    }
+    PetscCall(KSPSetOperators(ksp_, matrix_, structured ? structured_ : matrix_));
+    PetscFunctionReturn(0);
+  }
+
+  /// The workload's absolute tolerance holds unless the configuration has one of its own.
+  PetscErrorCode SetTolerance(double absolute) {
+    PetscFunctionBeginUser;
+    if (absolute <= 0) PetscFunctionReturn(0);
+    PetscBool own_relative, own_absolute;
+    const std::string prefix = configuration_.Prefix();
+    PetscCall(PetscOptionsHasName(nullptr, prefix.c_str(), "-ksp_rtol", &own_relative));
+    PetscCall(PetscOptionsHasName(nullptr, prefix.c_str(), "-ksp_atol", &own_absolute));
+    if (own_relative || own_absolute) PetscFunctionReturn(0);
+    PetscCall(KSPSetTolerances(ksp_, 1e-15, absolute, PETSC_DEFAULT, PETSC_DEFAULT));
     PetscFunctionReturn(0);
   }
 
@@ -192,49 +248,65 @@ private:
     SolveRecord record;
     bool new_matrix;
     PetscCall(work_.Prepare(step, &new_matrix));
+    PetscCall(VecCopy(system.b, rhs_)); // solvers may scale what they are given
     const double absolute = work_.AbsoluteTolerance(step);
-    if (absolute > 0) PetscCall(KSPSetTolerances(ksp_, 1e-15, absolute, PETSC_DEFAULT, PETSC_DEFAULT));
+    PetscCall(SetTolerance(absolute));
     PetscReal scale;
     PetscCall(VecNorm(system.b, NORM_2, &scale));
     if (scale == 0) scale = 1;
-    watch_.history = step == 0 ? &visit_.history : nullptr;
-    watch_.scale = scale;
 
-    if (new_matrix && step > 0) {
-      PetscCall(KSPSetOperators(ksp_, system.A, system.P));
-      PetscCall(GiveStructuredMatrix());
-    }
+    if (new_matrix || step == 0) PetscCall(GiveMatrix());
     PetscCall(StartClock(Phase::kSetup));
     PetscCall(KSPSetUp(ksp_));
     PetscCall(KSPSetUpOnBlocks(ksp_));
     PetscCall(Seconds(&record.setup_seconds));
 
+    if (step == 0) PetscCall(KSPSetResidualHistory(ksp_, norms_.data(), PetscInt(norms_.size()), PETSC_TRUE));
     PetscCall(StartClock(Phase::kSolve));
-    PetscCall(KSPSolve(ksp_, system.b, system.x));
+    PetscCall(KSPSolve(ksp_, rhs_, system.x));
     PetscCall(Seconds(&record.solve_seconds));
 
     KSPConvergedReason reason;
     PetscCall(KSPGetConvergedReason(ksp_, &reason));
     PetscCall(KSPGetIterationNumber(ksp_, &record.iterations));
     PetscCall(TrueResidual(system.A, system.b, system.x, &record.true_residual));
+    if (step == 0) PetscCall(KeepHistory(record.solve_seconds, scale));
     // A residual that only just misses by rounding is no miss.
-    const double wanted = 1.01 * (absolute > 0 ? absolute : rules_.rtol * scale);
-    const bool met = record.true_residual <= wanted;
+    const double wanted = absolute > 0 ? absolute : rules_.rtol * scale;
+    const bool met = record.true_residual <= 1.01 * wanted;
     record.true_residual /= scale;
     visit_.solves.push_back(record);
+    Judge(met, reason, record, wanted / scale);
+    PetscFunctionReturn(0);
+  }
+
+  /// By the true residual first; then by what the solver says of itself.
+  void Judge(bool met, KSPConvergedReason reason, const SolveRecord &record, double wanted) {
+    if (met) return;
     if (watch_.out_of_time) {
       visit_.outcome = Outcome::kTimeLimit;
       visit_.message = "stopped by -time_limit";
     } else if (reason < 0) {
       visit_.outcome = Outcome::kDiverged;
       visit_.message = KSPConvergedReasons[reason];
-    } else if (!met && visit_.outcome == Outcome::kOk) {
+    } else if (visit_.outcome == Outcome::kOk) {
       char text[120];
       std::snprintf(text, sizeof text, "says %s, but the true residual is %.2e of b instead of %.2e",
-                    KSPConvergedReasons[reason], record.true_residual, wanted / 1.01 / scale);
+                    KSPConvergedReasons[reason], record.true_residual, wanted);
       visit_.outcome = Outcome::kMissed;
       visit_.message = text;
     }
+  }
+
+  /// Iterations of a method take about the same time each; PETSc's list of norms has no clock.
+  PetscErrorCode KeepHistory(double seconds, double scale) {
+    PetscFunctionBeginUser;
+    const PetscReal *norms;
+    PetscInt count;
+    PetscCall(KSPGetResidualHistory(ksp_, &norms, &count));
+    for (PetscInt i = 0; i < count; ++i)
+      visit_.history.push_back({i, count > 1 ? seconds * double(i) / double(count - 1) : 0, norms[i] / scale});
+    PetscCall(KSPSetResidualHistory(ksp_, nullptr, 0, PETSC_TRUE));
     PetscFunctionReturn(0);
   }
 
@@ -246,7 +318,10 @@ private:
   LogObserver &observer_;
   Visit &visit_;
   KSP ksp_ = nullptr;
-  Mat structured_ = nullptr;
+  Mat matrix_ = nullptr, structured_ = nullptr; ///< copies, for solvers change what they are given
+  Vec rhs_ = nullptr;
+  std::vector<PetscReal> norms_;
+  PetscLogDouble flops_ = 0;
   Watch watch_{};
   bool counting_ = false;
 };
@@ -289,21 +364,17 @@ const char *OutcomeName(Outcome outcome) {
   return "";
 }
 
-double Visit::Flops() const {
-  // Of the outermost events: the flops of those inside are theirs too.
-  double sum = 0;
-  for (const EventCost &e : events)
-    if (e.event == "KSPSolve" || e.event == "PCSetUp" || e.event == "PCSetUpOnBlocks") sum += e.flops;
-  return sum;
-}
 double Visit::SetupSeconds() const {
   return std::accumulate(solves.begin(), solves.end(), 0.0,
                          [](double sum, const SolveRecord &s) { return sum + s.setup_seconds; });
 }
 double Visit::SolveSeconds() const {
   return std::accumulate(solves.begin(), solves.end(), 0.0,
-                         [](double sum, const SolveRecord &s) { return sum + s.solve_seconds; }) /
-         double(std::max<std::size_t>(1, solves.size()));
+                         [](double sum, const SolveRecord &r) { return sum + r.solve_seconds; });
+}
+double Visit::FirstSolveSeconds() const { return solves.empty() ? 0 : solves[0].solve_seconds; }
+double Visit::LaterSolveSeconds() const {
+  return solves.size() < 2 ? FirstSolveSeconds() : (SolveSeconds() - FirstSolveSeconds()) / double(solves.size() - 1);
 }
 PetscInt Visit::Iterations() const {
   return std::accumulate(solves.begin(), solves.end(), PetscInt(0),
@@ -333,6 +404,7 @@ PetscErrorCode RunVisit(MPI_Comm comm, const Configuration &configuration, const
   bool failed = false;
   PetscCall(AnyRankFailed(comm, configuration.name, Shortened(message, code), code != 0, &failed));
   PetscCall(memory.Megabytes(comm, &visit->peak_megabytes));
+  PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, &visit->flops, 1, MPI_DOUBLE, MPI_SUM, comm));
   if (failed) {
     visit->outcome = Outcome::kFailed;
     visit->message = Shortened(message, code);
@@ -350,6 +422,7 @@ PetscErrorCode RunVisit(MPI_Comm comm, const Configuration &configuration, const
     PetscCall(solver.Destroy());
   }
   ForgetHypreErrors();
+  if (!failed) PetscCall(UnreadOptions(configuration, &visit->unread));
   PetscCall(observer->Collect(comm, &visit->events));
   PetscFunctionReturn(0);
 }

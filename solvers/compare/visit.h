@@ -31,7 +31,7 @@ struct SolveRecord {
 
 struct ResidualPoint {
   PetscInt iteration;
-  double seconds, residual; ///< since the start of the solve; the norm that the solver itself saw, over ‖b‖
+  double seconds, residual; ///< since the start of the solve, all iterations alike; the solver's own norm over ‖b‖
 };
 
 struct Visit {
@@ -41,17 +41,20 @@ struct Visit {
   std::vector<SolveRecord> solves;
   std::vector<ResidualPoint> history; ///< of the first solve
   std::vector<EventCost> events;
+  std::string unread;                 ///< options of the configuration that nothing asked for
+  double flops = 0;                   ///< that PETSc has logged in set-ups and solves, all ranks
   double structured_seconds = 0;      ///< making the second matrix of PFMG and SMG; not part of the set-up
   double peak_megabytes = 0;          ///< over all ranks, above what was there before; 0 where unknown
 
-  double Flops() const;
-  double SetupSeconds() const; ///< sum over the solves
-  double SolveSeconds() const; ///< mean
+  double SetupSeconds() const;      ///< sum over the solves
+  double SolveSeconds() const;      ///< sum
+  double FirstSolveSeconds() const; ///< with whatever a solver puts off until then
+  double LaterSolveSeconds() const; ///< mean of the others; of a single solve that one
   PetscInt Iterations() const; ///< sum
   double WorstResidual() const;
 };
 
-/// Runs one configuration on a workload. Defaults are CG from a zero guess, stopping on the true residual; options under
+/// Runs one configuration on a copy of the workload's system. Defaults are CG from a zero guess, stopping on the true residual; options under
 /// the configuration's prefix override them, and what comes out is judged by its residual alone. A PETSc error, C++
 /// exception or breakdown that meets all ranks ends the visit, not the program; one that strikes some ranks only leaves
 /// the others waiting and ends the program with a message. Collective.

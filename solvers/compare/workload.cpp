@@ -14,14 +14,32 @@ public:
     *new_matrix = false;
     PetscCall(VecZeroEntries(system.x));
     Problem &problem = system.problem;
-    if (solves_ == 1 || !problem.grid || !problem.exact.empty()) PetscFunctionReturn(0);
-    PetscCall(RandomRightHandSide(problem, seed + step, &problem.rhs));
-    PetscCall(problem.grid->ToVec(problem.rhs, system.b));
+    if (solves_ == 1 || !problem.grid) PetscFunctionReturn(0);
+    // The first is the problem's own; the others are random, whatever the problem, so that none is known already.
+    if (!own_) PetscCall(VecDuplicate(system.b, &own_));
+    if (step == 0 && !own_kept_) PetscCall(VecCopy(system.b, own_));
+    own_kept_ = true;
+    if (step == 0) {
+      PetscCall(VecCopy(own_, system.b));
+      PetscFunctionReturn(0);
+    }
+    Field random = problem.grid->NewField();
+    PetscCall(RandomRightHandSide(problem, seed + step, &random));
+    PetscCall(problem.grid->ToVec(random, system.b));
+    PetscFunctionReturn(0);
+  }
+
+  PetscErrorCode Destroy() override {
+    PetscFunctionBeginUser;
+    PetscCall(VecDestroy(&own_));
+    PetscCall(system.Destroy());
     PetscFunctionReturn(0);
   }
 
 private:
   PetscInt solves_;
+  Vec own_ = nullptr; ///< the right-hand side of the first solve
+  bool own_kept_ = false;
 };
 
 /// What `fluid -capture` wrote.
@@ -58,7 +76,7 @@ public:
       double step, residual;
       words >> first;
       if (first == "grid") {
-        int periodic[3];
+        int periodic[3] = {0, 0, 0};
         words >> spec.cells[0] >> spec.cells[1] >> spec.cells[2] >> word >> periodic[0] >> periodic[1] >> periodic[2];
         gridded = !words.fail();
         for (std::size_t a = 0; a < 3; ++a) spec.periodic[a] = periodic[a] != 0;

@@ -1,5 +1,7 @@
 #include "solvers/compare/configuration.h"
+#include "meshes/files.h"
 #include "tests/mpi_test.h"
+#include "tests/scratch_folder.h"
 #include <petscoptions.h>
 
 using namespace krylearn;
@@ -45,6 +47,25 @@ TEST(Configuration, RefusesMissingAndEmptyFiles) {
   EXPECT_REFUSED(ReadConfigurations(PETSC_COMM_WORLD, "/nonexistent/list.cfg", &list), "no such file");
 }
 
+TEST(Configuration, ReadsFilesThatIncludeOthers) {
+  krylearn_test::ScratchFolder scratch;
+  ASSERT_PETSC_OK(WriteTextFile(PETSC_COMM_WORLD, scratch / "base.cfg", "a: -x\n"));
+  ASSERT_PETSC_OK(WriteTextFile(PETSC_COMM_WORLD, scratch / "all.cfg", "@base.cfg # the others\n+ b: -y\n"));
+  ASSERT_PETSC_OK(WriteTextFile(PETSC_COMM_WORLD, scratch / "self.cfg", "@self.cfg\n"));
+  ASSERT_PETSC_OK(WriteTextFile(PETSC_COMM_WORLD, scratch / "wrong.cfg", "@base.cfg\nb\n"));
+  ASSERT_PETSC_OK(WriteTextFile(PETSC_COMM_WORLD, scratch / "empty.cfg", "# nothing\n"));
+  std::vector<Configuration> list;
+  ASSERT_PETSC_OK(ReadConfigurations(PETSC_COMM_WORLD, scratch / "all.cfg", &list));
+  ASSERT_EQ(list.size(), 2u);
+  EXPECT_EQ(list[0].name, "a");
+  EXPECT_TRUE(list[1].candidate);
+  EXPECT_REFUSED(ReadConfigurations(PETSC_COMM_WORLD, scratch / "all.cfg", &list), "two configurations named a");
+  list.clear();
+  EXPECT_REFUSED(ReadConfigurations(PETSC_COMM_WORLD, scratch / "self.cfg", &list), "includes itself");
+  EXPECT_REFUSED(ReadConfigurations(PETSC_COMM_WORLD, scratch / "wrong.cfg", &list), "wrong.cfg, line 2");
+  EXPECT_REFUSED(ReadConfigurations(PETSC_COMM_WORLD, scratch / "empty.cfg", &list), "holds no configuration");
+}
+
 TEST(Configuration, SelectsByNameInTheOrderOfTheList) {
   auto list = Parsed("a: -x\nb: -y\nc: -z");
   EXPECT_PETSC_OK(SelectConfigurations(PETSC_COMM_WORLD, "c,a", &list));
@@ -59,7 +80,7 @@ TEST(Configuration, SelectsByNameInTheOrderOfTheList) {
 TEST(Configuration, PutsOptionsUnderItsPrefixWhereTheCommandLineWins) {
   const auto list = Parsed("t1: -pc_type mg -ksp_rtol 1e-3 -flag -shift -2.5");
   EXPECT_PETSC_OK(PetscOptionsSetValue(nullptr, "-t1_pc_type", "ilu"));
-  EXPECT_PETSC_OK(InsertOptions(list[0]));
+  EXPECT_PETSC_OK(InsertOptions(PETSC_COMM_WORLD, list));
   char type[40];
   PetscReal rtol = 0, shift = 0;
   PetscBool set, flag;
@@ -77,7 +98,7 @@ TEST(Configuration, PutsOptionsUnderItsPrefixWhereTheCommandLineWins) {
 
 TEST(Configuration, MarksItsOptionsAsUsed) {
   const auto list = Parsed("t2: -never_read 1\nt20: -never_read 1");
-  for (const Configuration &c : list) EXPECT_PETSC_OK(InsertOptions(c));
+  EXPECT_PETSC_OK(InsertOptions(PETSC_COMM_WORLD, list));
   EXPECT_PETSC_OK(MarkOptionsUsed(list[0]));
   PetscBool used;
   EXPECT_PETSC_OK(PetscOptionsUsed(nullptr, "t2_never_read", &used));
@@ -86,6 +107,28 @@ TEST(Configuration, MarksItsOptionsAsUsed) {
   EXPECT_FALSE(used);
   for (const char *key : {"-t2_never_read", "-t20_never_read"})
     EXPECT_PETSC_OK(PetscOptionsClearValue(nullptr, key));
+}
+
+TEST(Configuration, RefusesPrefixesThatReadEachOthersOptions) {
+  EXPECT_REFUSED(InsertOptions(PETSC_COMM_WORLD, Parsed("x: -pc_type bjacobi\nx_sub: -pc_type gamg")),
+                 "Options of x_sub could be read by x");
+  EXPECT_REFUSED(InsertOptions(PETSC_COMM_WORLD, Parsed("pc: -pc_type mg")), "look like PETSc's own");
+}
+
+TEST(Configuration, TellsWhichOptionsHoldAndWhichNobodyRead) {
+  const auto list = Parsed("t3: -pc_typ mg -shift -2.5 -x a");
+  EXPECT_PETSC_OK(PetscOptionsSetValue(nullptr, "-t3_x", "b"));
+  EXPECT_PETSC_OK(InsertOptions(PETSC_COMM_WORLD, list));
+  PetscReal shift;
+  EXPECT_PETSC_OK(PetscOptionsGetReal(nullptr, "t3_", "-shift", &shift, nullptr));
+  std::string unread, effective;
+  EXPECT_PETSC_OK(UnreadOptions(list[0], &unread));
+  EXPECT_NE(unread.find("-pc_typ"), std::string::npos) << unread;
+  EXPECT_EQ(unread.find("-shift"), std::string::npos) << unread;
+  EXPECT_PETSC_OK(EffectiveOptions(list[0], &effective));
+  for (const char *part : {"-pc_typ mg", "-shift -2.5", "-x b"})
+    EXPECT_NE(effective.find(part), std::string::npos) << effective;
+  for (const char *key : {"-t3_pc_typ", "-t3_shift", "-t3_x"}) EXPECT_PETSC_OK(PetscOptionsClearValue(nullptr, key));
 }
 
 } // namespace

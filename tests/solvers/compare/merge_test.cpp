@@ -19,7 +19,9 @@ std::string TwoRankLog() {
          "Empty,summary,0,1,0.,0.,0.,0.,0.\n"
          "Main Stage,summary,1,1,2.0,4.,80.,6.,1e9,0.,-1.\n"
          "Main Stage,MatMult,1,10,0.75,2.,40.,0.,4e8,0.,-1.\n"
-         "Main Stage,PCApply,1,5,0.9,0.,0.,0.,1e8,0.,-1.\n";
+         "Main Stage,Unused,1,0,0.,0.,0.,0.,0.,0.,-1.\n"
+         "Main Stage,PCApply,1,5,0.9,0.,0.,0.,1e8,0.,-1.\n"
+         "Empty,summary,1,1,0.,0.,0.,0.,0.\n";
 }
 
 class MergeTest : public testing::Test {
@@ -30,11 +32,12 @@ protected:
   PetscErrorCode Read(const std::string &pattern) {
     records = Records();
     logs.clear();
-    return ReadForMerge(PETSC_COMM_WORLD, scratch / pattern, &records, &logs);
+    return ReadForMerge(PETSC_COMM_WORLD, scratch / pattern, &records, &logs, &sources);
   }
   krylearn_test::ScratchFolder scratch;
   Records records;
   std::vector<LogFile> logs;
+  std::vector<std::string> sources;
 };
 
 TEST_F(MergeTest, ReadsLogsOfAnyProgramAndReducesThemOverRanks) {
@@ -75,7 +78,7 @@ TEST_F(MergeTest, ReadsItsOwnTablesBack) {
   EXPECT_EQ(LogTable(logs).rows, first.rows);
   VisitRow visit;
   visit.configuration = "a";
-  visit.status = "ok";
+  visit.status = "diverged";
   Write("visits.csv", VisitTable({visit}).Text());
   Write("environment.csv", "key,value\nranks,2\n");
   ASSERT_PETSC_OK(Read("[ve]*.csv"));
@@ -90,11 +93,54 @@ TEST_F(MergeTest, RefusesForeignDamagedAndMissingFiles) {
   EXPECT_REFUSED(Read("binary.csv"), "binary.csv");
   Write("cut.csv", TwoRankLog().substr(0, 380));
   EXPECT_REFUSED(Read("cut.csv"), "cut.csv");
+  Write("short.csv", TwoRankLog().substr(0, TwoRankLog().size() - 34));
+  EXPECT_REFUSED(Read("short.csv"), "has rows of 1 ranks only");
   Write("damaged.csv", std::string(kHeader) + "1\nMain Stage,MatMult,zero,1,0.5\n");
   EXPECT_REFUSED(Read("damaged.csv"), "row 2 is damaged");
   Write("environment.csv", "key,value\nranks,2\n");
   EXPECT_REFUSED(Read("environment.csv"), "neither visits of a comparison nor a PETSc log");
-  EXPECT_REFUSED(ReadForMerge(PETSC_COMM_WORLD, " ", &records, &logs), "give the files to merge");
+  EXPECT_REFUSED(ReadForMerge(PETSC_COMM_WORLD, " ", &records, &logs, &sources), "give the files to merge");
+}
+
+TEST_F(MergeTest, NeverComparesRoundsOfDifferentRuns) {
+  VisitRow a, b;
+  a.configuration = "a";
+  b.configuration = "b";
+  a.status = b.status = "ok";
+  a.options = b.options = "-x";
+  a.steps = b.steps = 1;
+  a.setup_seconds = b.setup_seconds = 0;
+  a.first_seconds = a.solve_seconds = 1;
+  b.first_seconds = b.solve_seconds = 2;
+  Write("first_visits.csv", VisitTable({a, b}).Text());
+  // The second run is ten times slower, and has another solver under the name b.
+  a.first_seconds = a.solve_seconds = 10;
+  b.first_seconds = b.solve_seconds = 30;
+  b.options = "-y";
+  Write("second_visits.csv", VisitTable({a, b}).Text());
+  ASSERT_PETSC_OK(Read("*_visits.csv"));
+  ASSERT_EQ(records.visits.size(), 4u);
+  EXPECT_EQ(records.visits[0].repeat, records.visits[1].repeat);
+  EXPECT_NE(records.visits[0].repeat, records.visits[2].repeat);
+  EXPECT_EQ(records.visits[2].configuration, "a");
+  EXPECT_EQ(records.visits[3].configuration, "b (run 2)");
+}
+
+TEST_F(MergeTest, AveragesTheEventsOfSeveralRuns) {
+  EventRow row;
+  row.configuration = "a";
+  row.cost.event = "MatMult";
+  row.cost.own_seconds = 1;
+  Write("one_events.csv", EventTable({row}).Text());
+  row.cost.own_seconds = 3;
+  Write("two_events.csv", EventTable({row}).Text());
+  VisitRow visit;
+  visit.configuration = "a";
+  visit.status = "diverged";
+  Write("visits.csv", VisitTable({visit}).Text());
+  ASSERT_PETSC_OK(Read("*.csv"));
+  ASSERT_EQ(records.events.size(), 1u);
+  EXPECT_DOUBLE_EQ(records.events[0].cost.own_seconds, 2);
 }
 
 } // namespace

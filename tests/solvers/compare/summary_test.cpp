@@ -18,7 +18,7 @@ VisitRow Row(const std::string &name, PetscInt seed, PetscInt repeat, double set
   v.steps = 1;
   v.iterations = 10;
   v.setup_seconds = setup;
-  v.solve_seconds = solve;
+  v.first_seconds = v.solve_seconds = solve;
   v.true_residual = 1e-9;
   return v;
 }
@@ -122,12 +122,22 @@ TEST(Records, AreReadBackFromTheirTables) {
   written.steps = {{"heat", "8 x 8", "a", 2, 1, 5, {9, 0.5, 0.25, 1e-9}}};
   for (const Csv &table : {VisitTable(written.visits), EventTable(written.events), HistoryTable(written.history),
                            StepTable(written.steps)})
-    EXPECT_TRUE(ReadRecords(Csv::Parse(table.Text()), &read));
+{
+    bool recognised;
+    EXPECT_EQ(ReadRecords(Csv::Parse(table.Text()), &read, &recognised), "");
+    EXPECT_TRUE(recognised);
+  }
   EXPECT_EQ(VisitTable(read.visits).rows, VisitTable(written.visits).rows);
   EXPECT_EQ(EventTable(read.events).rows, EventTable(written.events).rows);
   EXPECT_EQ(HistoryTable(read.history).rows, HistoryTable(written.history).rows);
   EXPECT_EQ(StepTable(read.steps).rows, StepTable(written.steps).rows);
-  EXPECT_FALSE(ReadRecords(Csv::Parse("a,b\n1,2\n"), &read));
+  bool recognised;
+  EXPECT_EQ(ReadRecords(Csv::Parse("a,b\n1,2\n"), &read, &recognised), "");
+  EXPECT_FALSE(recognised);
+  const std::string text = VisitTable(written.visits).Text();
+  EXPECT_NE(ReadRecords(Csv::Parse(text.substr(0, text.size() - 30)), &read, &recognised), "");
+  written.visits[0].setup_seconds = NAN;
+  EXPECT_NE(ReadRecords(VisitTable(written.visits), &read, &recognised), "");
 }
 
 } // namespace

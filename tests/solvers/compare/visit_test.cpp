@@ -54,7 +54,7 @@ protected:
     c.name = "visit" + std::to_string(++number);
     c.options = options;
     Visit visit;
-    EXPECT_PETSC_OK(InsertOptions(c));
+    EXPECT_PETSC_OK(InsertOptions(PETSC_COMM_WORLD, {c}));
     EXPECT_PETSC_OK(RunVisit(PETSC_COMM_WORLD, c, rules, workload.get(), &observer, &visit));
     return visit;
   }
@@ -89,7 +89,7 @@ TEST_F(VisitTest, CountsTheEventsOfTheVisitAlone) {
     EXPECT_EQ(Count(visit, "MatMult", Phase::kSolve), double(visit.Iterations()));
     EXPECT_EQ(Count(visit, "PCSetUp", Phase::kSetup), 1);
     EXPECT_EQ(Count(visit, "KSPSolve", Phase::kSetup), 0);
-    EXPECT_GT(visit.Flops(), 0);
+    EXPECT_GT(visit.flops, 0);
   }
 }
 
@@ -107,6 +107,7 @@ TEST_F(VisitTest, MarksSolversThatAreContentTooEarly) {
 TEST_F(VisitTest, NamesSolversThatGiveUp) {
   EXPECT_EQ(Run("-pc_type none -ksp_max_it 3").outcome, Outcome::kDiverged);
   EXPECT_EQ(Run("-pc_type nan").outcome, Outcome::kDiverged);
+  EXPECT_EQ(Run("-ksp_type cr -pc_type jacobi").outcome, Outcome::kOk); // whose own norm is the one that works
   Rules rules;
   rules.max_iterations = 5;
   const Visit visit = Run("-pc_type garbage", rules);
@@ -140,6 +141,55 @@ TEST_F(VisitTest, OutlivesErrorsAndExceptionsOfASolver) {
     EXPECT_EQ(after.Iterations(), before) << "after " << c.options;
     EXPECT_EQ(Count(after, "KSPSolve", Phase::kSolve), 1) << "after " << c.options;
   }
+}
+
+TEST_F(VisitTest, KeepsTheSystemFromSolversThatChangeTheirs) {
+  const PetscInt before = Run("-pc_type none").Iterations();
+  Run("-pc_type none -ksp_diagonal_scale");
+  EXPECT_EQ(Run("-pc_type none").Iterations(), before);
+  if (krylearn_test::Ranks() > 1) return;
+  Run("-ksp_type preonly -pc_type lu -pc_factor_in_place");
+  EXPECT_EQ(Run("-pc_type none").Iterations(), before);
+}
+
+TEST_F(VisitTest, TellsOfOptionsThatNothingReads) {
+  const Visit visit = Run("-pc_type jacobi -pc_typ gamg");
+  EXPECT_EQ(visit.outcome, Outcome::kOk);
+  EXPECT_EQ(visit.unread, "-pc_typ");
+}
+
+TEST_F(VisitTest, CountsAgainAfterAFailureInTheSameStage) {
+  Configuration c;
+  c.name = "twice";
+  c.options = "-pc_type fails";
+  Visit visit;
+  ASSERT_PETSC_OK(InsertOptions(PETSC_COMM_WORLD, {c}));
+  ASSERT_PETSC_OK(RunVisit(PETSC_COMM_WORLD, c, Rules(), workload.get(), &observer, &visit));
+  EXPECT_EQ(visit.outcome, Outcome::kFailed);
+  for (const EventCost &e : visit.events) {
+    EXPECT_GE(e.messages, 0) << e.event;
+    EXPECT_GE(e.reductions, 0) << e.event;
+    EXPECT_GE(e.flops, 0) << e.event;
+  }
+  ASSERT_PETSC_OK(PetscOptionsSetValue(nullptr, "-twice_pc_type", "jacobi"));
+  ASSERT_PETSC_OK(RunVisit(PETSC_COMM_WORLD, c, Rules(), workload.get(), &observer, &visit));
+  EXPECT_EQ(visit.outcome, Outcome::kOk) << visit.message;
+  EXPECT_EQ(Count(visit, "KSPSolve", Phase::kSolve), 1);
+  EXPECT_EQ(Count(visit, "MatMult", Phase::kSolve), double(visit.Iterations()));
+}
+
+TEST_F(VisitTest, GivesSolversTheValuesOfEachStep) {
+  ASSERT_PETSC_OK(workload->Destroy());
+  ASSERT_PETSC_OK(MakeHeatWorkload(PETSC_COMM_WORLD, 20, 4, &workload));
+  for (const char *options : {"-pc_type sor -pc_sor_local_symmetric", "-pc_type jacobi"}) {
+    const PetscInt first = Run(options).Iterations();
+    EXPECT_EQ(Run(options).Iterations(), first) << options;
+  }
+#if defined(PETSC_HAVE_HYPRE)
+  const Visit visit = Run("-pc_type pfmg");
+  EXPECT_EQ(visit.outcome, Outcome::kOk) << visit.message;
+  EXPECT_EQ(Run("-pc_type pfmg").Iterations(), visit.Iterations());
+#endif
 }
 
 TEST_F(VisitTest, GivesStructuredSolversTheirMatrix) {
