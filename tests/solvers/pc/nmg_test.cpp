@@ -26,6 +26,9 @@ double Trial(int number, const Cell &c, const Int3 &n) {
 }
 constexpr int kTrials = 4;
 
+/// Rounding in single precision, relative: jumps of α by 1000 make it grow.
+double Rounding(const std::string &problem) { return problem == "contrast" || problem == "mixed" ? 2e-4 : 1e-5; }
+
 /// Trial vectors in the range of A, and what the preconditioner makes of them.
 struct Trials {
   Vec *x = nullptr, *y = nullptr;
@@ -76,7 +79,7 @@ TEST(Nmg, IsSymmetricAndPositiveDefinite) {
               ASSERT_PETSC_OK(VecNorm(trials.y[j], NORM_2, &image));
               ASSERT_PETSC_OK(VecDot(trials.x[i], trials.y[j], &there));
               ASSERT_PETSC_OK(VecDot(trials.y[i], trials.x[j], &back));
-              EXPECT_NEAR(there, back, 1e-5 * size * image) << i << " " << j;
+              EXPECT_NEAR(there, back, Rounding(problem) * size * image) << i << " " << j;
             }
           }
         }
@@ -100,7 +103,7 @@ TEST(Nmg, IsLinear) {
       ASSERT_PETSC_OK(VecNorm(trials.y[2], NORM_2, &size));
       ASSERT_PETSC_OK(VecAXPBYPCZ(trials.y[2], -3, 0.7, 1, trials.y[0], trials.y[1]));
       ASSERT_PETSC_OK(VecNorm(trials.y[2], NORM_2, &difference));
-      EXPECT_LT(difference, 1e-5 * size);
+      EXPECT_LT(difference, Rounding(problem) * size);
       ASSERT_PETSC_OK(system.Destroy());
     }
 }
@@ -111,10 +114,10 @@ TEST(Nmg, NeedsFewIterationsOnAnyNumberOfRanks) {
     Int3 cells;
     PetscInt iterations;
   } table[] = {
-      {"box", {32, 32, 32}, 0},   {"obstacles", {32, 32, 32}, 0}, {"contrast", {32, 32, 32}, 0},
-      {"mixed", {32, 32, 32}, 0}, {"walls", {32, 32, 32}, 0},     {"darcy", {32, 32, 32}, 0},
-      {"box", {128, 128, 1}, 0},  {"obstacles", {128, 128, 1}, 0}, {"contrast", {128, 128, 1}, 0},
-      {"mixed", {128, 128, 1}, 0}, {"walls", {128, 128, 1}, 0},    {"darcy", {128, 128, 1}, 0},
+      {"box", {32, 32, 32}, 7},    {"obstacles", {32, 32, 32}, 8},  {"contrast", {32, 32, 32}, 19},
+      {"mixed", {32, 32, 32}, 14}, {"walls", {32, 32, 32}, 13},     {"darcy", {32, 32, 32}, 8},
+      {"box", {128, 128, 1}, 6},   {"obstacles", {128, 128, 1}, 6}, {"contrast", {128, 128, 1}, 7},
+      {"mixed", {128, 128, 1}, 8}, {"walls", {128, 128, 1}, 8},     {"darcy", {128, 128, 1}, 6},
   };
   for (const auto &row : table) {
     SCOPED_TRACE(std::string(row.name) + " " + GridSize(row.cells));
