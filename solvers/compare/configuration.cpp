@@ -3,6 +3,7 @@
 #include "meshes/options.h"
 #include <algorithm>
 #include <cctype>
+#include <cstring>
 #include <sstream>
 
 namespace krylearn {
@@ -126,14 +127,15 @@ PetscErrorCode SelectConfigurations(MPI_Comm comm, const std::string &names, std
 PetscErrorCode InsertOptions(MPI_Comm comm, const std::vector<Configuration> &list) {
   PetscFunctionBeginUser;
   for (const Configuration &c : list) {
-    for (const char *taken : {"pc_", "ksp_", "mat_", "vec_", "dm_", "log_", "sub_", "mg_"})
+    for (const char *taken : {"pc_", "ksp_", "mat_", "vec_", "dm_", "log_"})
       PetscCheck(c.Prefix() != taken, comm, PETSC_ERR_USER_INPUT,
                  "The name %s would make its options look like PETSc's own; choose another", c.name.c_str());
+    // Solvers inside solvers read options under longer prefixes.
     for (const Configuration &other : list)
-      PetscCheck(c.name == other.name || other.Prefix().compare(0, c.Prefix().size(), c.Prefix()) != 0, comm,
-                 PETSC_ERR_USER_INPUT,
-                 "Options of %s could be read by %s, whose prefix %s its own begins with; choose another name",
-                 other.name.c_str(), c.name.c_str(), c.Prefix().c_str());
+      for (const char *inner : {"sub_", "mg_", "ksp_", "pc_", "fieldsplit_", "redundant_", "telescope_", "gamg_"})
+        PetscCheck(other.Prefix().compare(0, c.Prefix().size() + std::strlen(inner), c.Prefix() + inner) != 0, comm,
+                   PETSC_ERR_USER_INPUT, "Solvers inside %s would read the options of %s; choose another name",
+                   c.name.c_str(), other.name.c_str());
   }
   for (const Configuration &c : list) {
     // PETSc cuts the text into keys and values; all of them count as unused, which is how they can be listed.

@@ -36,7 +36,7 @@ PetscErrorCode ReadConfigurations(MPI_Comm comm, const std::string &path, std::v
 PetscErrorCode SelectConfigurations(MPI_Comm comm, const std::string &names, std::vector<Configuration> *list);
 
 /// Puts the options into the database under the configurations' prefixes; what is there already – from the command line
-/// – wins. Names whose prefixes would read each other's options (x and x_sub) are refused. Collective.
+/// – wins. Names whose inner solvers would read the options of another (x and x_sub) are refused. Collective.
 PetscErrorCode InsertOptions(MPI_Comm comm, const std::vector<Configuration> &list);
 
 /// Marks all options of the configuration as used, so that nobody is warned of those that a failed solver never read.

@@ -111,8 +111,10 @@ TEST(Configuration, MarksItsOptionsAsUsed) {
 
 TEST(Configuration, RefusesPrefixesThatReadEachOthersOptions) {
   EXPECT_REFUSED(InsertOptions(PETSC_COMM_WORLD, Parsed("x: -pc_type bjacobi\nx_sub: -pc_type gamg")),
-                 "Options of x_sub could be read by x");
+                 "Solvers inside x would read the options of x_sub");
+  EXPECT_PETSC_OK(InsertOptions(PETSC_COMM_WORLD, Parsed("t4: -x\nt4_tuned: -x")));
   EXPECT_REFUSED(InsertOptions(PETSC_COMM_WORLD, Parsed("pc: -pc_type mg")), "look like PETSc's own");
+  for (const char *key : {"-t4_x", "-t4_tuned_x"}) EXPECT_PETSC_OK(PetscOptionsClearValue(nullptr, key));
 }
 
 TEST(Configuration, TellsWhichOptionsHoldAndWhichNobodyRead) {
