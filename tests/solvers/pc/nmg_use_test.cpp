@@ -1,0 +1,173 @@
+// PCNMG in a program: settings, new values, reuse, reset, view.
+#include "tests/solvers/pc/nmg_model.h"
+#include <cstdio>
+#include <cstdlib>
+
+using namespace krylearn_test;
+
+namespace {
+
+const Cell kSize{40, 33, 1};
+
+/// Ten times stiffer in the left half, or everywhere.
+ModelSpec Half(double left) {
+  ModelSpec spec = Dirichlet(kSize);
+  spec.alpha = [left](int, const Cell &c) { return c[0] < kSize[0] / 2 ? left : 1.0; };
+  return spec;
+}
+
+/// ‖M b‖ of a solver's preconditioner, to tell one from another.
+double Mark(const Solver &solver, const Model &m) {
+  PetscReal norm = -1;
+  EXPECT_PETSC_OK(PCApply(solver.pc, m.b, m.x));
+  EXPECT_PETSC_OK(VecNorm(m.x, NORM_2, &norm));
+  return norm;
+}
+
+double MarkOf(const ModelSpec &spec) {
+  Model m;
+  MakeModel(PETSC_COMM_WORLD, spec, &m);
+  Solver solver(m.A);
+  EXPECT_PETSC_OK(KSPSetUp(solver.ksp));
+  return Mark(solver, m);
+}
+
+TEST(NmgUse, FollowsNewValuesOfTheMatrix) {
+  Model m;
+  MakeModel(PETSC_COMM_WORLD, Half(1), &m);
+  Solver solver(m.A);
+  const PetscInt usual = solver.Solve(m.b, m.x);
+  FillMatrix(Half(1000), m.dm, m.A);
+  ASSERT_PETSC_OK(KSPSetOperators(solver.ksp, m.A, m.A));
+  EXPECT_LE(solver.Solve(m.b, m.x), usual + 2);
+  EXPECT_NEAR(Mark(solver, m), MarkOf(Half(1000)), 1e-9);
+}
+
+TEST(NmgUse, FollowsNewValuesInNaturalOrdering) {
+  Model m, fresh;
+  MakeNaturalModel(Half(1), &m);
+  MakeNaturalModel(Half(1000), &fresh);
+  Solver solver(m.A), other(fresh.A);
+  for (Solver *s : {&solver, &other}) ASSERT_PETSC_OK(PCNMGSetGrid(s->pc, kSize[0], kSize[1], 1));
+  solver.Solve(m.b, m.x);
+  ASSERT_PETSC_OK(MatCopy(fresh.A, m.A, SAME_NONZERO_PATTERN));
+  solver.Solve(m.b, m.x);
+  other.Solve(fresh.b, fresh.x);
+  EXPECT_DOUBLE_EQ(Mark(solver, m), Mark(other, fresh));
+}
+
+TEST(NmgUse, KeepsAnOldPreconditionerWhereAsked) {
+  Model m;
+  MakeModel(PETSC_COMM_WORLD, Half(1), &m);
+  Solver solver(m.A);
+  const PetscInt usual = solver.Solve(m.b, m.x);
+  const double before = Mark(solver, m);
+  FillMatrix(Half(1000), m.dm, m.A);
+  ASSERT_PETSC_OK(KSPSetReusePreconditioner(solver.ksp, PETSC_TRUE));
+  ASSERT_PETSC_OK(KSPSetOperators(solver.ksp, m.A, m.A));
+  EXPECT_GT(solver.Solve(m.b, m.x), usual + 2);
+  EXPECT_EQ(Mark(solver, m), before);
+}
+
+TEST(NmgUse, WorksAgainAfterAReset) {
+  Model m;
+  MakeModel(PETSC_COMM_WORLD, Half(10), &m);
+  Solver solver(m.A);
+  const PetscInt usual = solver.Solve(m.b, m.x);
+  ASSERT_PETSC_OK(PCReset(solver.pc));
+  ASSERT_PETSC_OK(PCSetOperators(solver.pc, m.A, m.A));
+  EXPECT_EQ(solver.Solve(m.b, m.x), usual);
+  ASSERT_PETSC_OK(KSPReset(solver.ksp));
+  ASSERT_PETSC_OK(KSPSetOperators(solver.ksp, m.A, m.A));
+  EXPECT_EQ(solver.Solve(m.b, m.x), usual);
+  // Another grid altogether.
+  Model larger;
+  MakeModel(PETSC_COMM_WORLD, Dirichlet({50, 20, 1}), &larger);
+  ASSERT_PETSC_OK(KSPReset(solver.ksp));
+  ASSERT_PETSC_OK(KSPSetOperators(solver.ksp, larger.A, larger.A));
+  EXPECT_LE(solver.Solve(larger.b, larger.x), 9);
+}
+
+TEST(NmgUse, InstancesDoNotDisturbEachOther) {
+  Model one, two;
+  MakeModel(PETSC_COMM_WORLD, Half(10), &one);
+  MakeModel(PETSC_COMM_WORLD, Dirichlet({20, 17, 12}), &two);
+  Solver first(one.A), second(two.A);
+  ASSERT_PETSC_OK(KSPSetUp(first.ksp));
+  const double mark = Mark(first, one);
+  ASSERT_PETSC_OK(KSPSetUp(second.ksp));
+  const double other = Mark(second, two);
+  EXPECT_EQ(Mark(first, one), mark);
+  EXPECT_EQ(Mark(second, two), other);
+}
+
+TEST(NmgUse, SettingsTakeEffectAtAnyTime) {
+  Model m;
+  MakeModel(PETSC_COMM_WORLD, Half(10), &m);
+  Solver solver(m.A);
+  const PetscInt usual = solver.Solve(m.b, m.x);
+  ASSERT_PETSC_OK(PCNMGSetSweeps(solver.pc, 4));
+  EXPECT_LT(solver.Solve(m.b, m.x), usual);
+  ASSERT_PETSC_OK(PCNMGSetSweeps(solver.pc, 1));
+  EXPECT_GT(solver.Solve(m.b, m.x), usual);
+  ASSERT_PETSC_OK(PCNMGSetSweeps(solver.pc, 2));
+  ASSERT_PETSC_OK(PCNMGSetWeights(solver.pc, "constant"));
+  EXPECT_GT(solver.Solve(m.b, m.x), usual);
+  ASSERT_PETSC_OK(PCNMGSetWeights(solver.pc, "blackbox"));
+  EXPECT_EQ(solver.Solve(m.b, m.x), usual);
+}
+
+TEST(NmgUse, SettingsAreOfNoConcernToOtherPreconditioners) {
+  PC pc;
+  ASSERT_PETSC_OK(PCCreate(PETSC_COMM_WORLD, &pc));
+  ASSERT_PETSC_OK(PCSetType(pc, PCJACOBI));
+  EXPECT_PETSC_OK(PCNMGSetGrid(pc, 1, 2, 3));
+  EXPECT_PETSC_OK(PCNMGSetWeights(pc, "constant"));
+  ASSERT_PETSC_OK(PCSetType(pc, PCNMG));
+  ASSERT_PETSC_OK(PCSetType(pc, PCJACOBI)); // the functions go with the type
+  EXPECT_PETSC_OK(PCNMGSetSweeps(pc, 0));
+  ASSERT_PETSC_OK(PCDestroy(&pc));
+}
+
+TEST(NmgUse, RefusesNonsense) {
+  PC pc;
+  ASSERT_PETSC_OK(PCCreate(PETSC_COMM_WORLD, &pc));
+  ASSERT_PETSC_OK(PCSetType(pc, PCNMG));
+  EXPECT_REFUSED(PCNMGSetSweeps(pc, 0), "0 smoothing sweeps; give 1 to 20");
+  EXPECT_REFUSED(PCNMGSetSweeps(pc, 21), "give 1 to 20");
+  EXPECT_REFUSED(PCNMGSetWeights(pc, "nosuch"), "no weights 'nosuch'; there are constant and blackbox");
+  EXPECT_REFUSED(PCNMGSetCycle(pc, "x"), "no cycle 'x'; there are v and w");
+  EXPECT_REFUSED(PCNMGSetReplicate(pc, 0), "give at least 1");
+  EXPECT_REFUSED(PCNMGSetGrid(pc, 8, 0, 1), "8 x 0 x 1 cells has none");
+  ASSERT_PETSC_OK(PetscOptionsSetValue(nullptr, "-pc_nmg_grid", "8"));
+  EXPECT_REFUSED(PCSetFromOptions(pc), "two numbers (2D) or three (3D)");
+  ASSERT_PETSC_OK(PetscOptionsClearValue(nullptr, "-pc_nmg_grid"));
+  ASSERT_PETSC_OK(PCDestroy(&pc));
+}
+
+TEST(NmgUse, ViewTellsSettingsAndLevels) {
+  Model m;
+  MakeModel(PETSC_COMM_WORLD, Half(10), &m);
+  Solver solver(m.A);
+  PetscViewer viewer;
+  for (const bool set_up : {false, true}) {
+    char *buffer = nullptr;
+    std::size_t length = 0;
+    FILE *memory = open_memstream(&buffer, &length);
+    if (set_up) {
+      ASSERT_PETSC_OK(KSPSetUp(solver.ksp));
+    }
+    ASSERT_PETSC_OK(PetscViewerASCIIOpenWithFILE(PETSC_COMM_WORLD, memory, &viewer));
+    ASSERT_PETSC_OK(PCView(solver.pc, viewer));
+    ASSERT_PETSC_OK(PetscViewerDestroy(&viewer));
+    std::fclose(memory);
+    const std::string seen(buffer, length);
+    std::free(buffer);
+    if (Rank() > 0) continue;
+    EXPECT_NE(seen.find("blackbox transfers, W cycle, 2 + 2 Chebyshev-Jacobi sweeps"), std::string::npos) << seen;
+    EXPECT_EQ(seen.find("level 0: 40 x 33 x 1 cells, 5 points") != std::string::npos, set_up) << seen;
+    EXPECT_EQ(seen.find("solved exactly") != std::string::npos, set_up) << seen;
+  }
+}
+
+} // namespace
