@@ -214,12 +214,13 @@ PetscErrorCode PCView_NMG(PC pc, PetscViewer viewer) {
   PetscCall(PetscObjectTypeCompare((PetscObject)viewer, PETSCVIEWERASCII, &ascii));
   if (!ascii) PetscFunctionReturn(0);
   const nmg::Options &o = nmg->options;
-  PetscCall(PetscViewerASCIIPrintf(viewer, "  %s transfers, %s cycle, %" PetscInt_FMT " + %" PetscInt_FMT
-                                   " Chebyshev-Jacobi sweeps, single precision\n", kWeightNames[int(o.weights)],
-                                   o.cycle == nmg::Cycle::kV ? "V" : "W", o.sweeps, o.sweeps));
+  PetscCall(PetscViewerASCIIPrintf(viewer, "  %s transfers, %s cycle, Chebyshev-Jacobi smoothing, single precision\n",
+                                   kWeightNames[int(o.weights)], o.cycle == nmg::Cycle::kV ? "V" : "W"));
   if (!nmg->hierarchy) PetscFunctionReturn(0);
+  const PetscInt sweeps = nmg->hierarchy->Sweeps();
+  PetscCall(PetscViewerASCIIPrintf(viewer, "  %" PetscInt_FMT " + %" PetscInt_FMT " sweeps\n", sweeps, sweeps));
   const auto levels = nmg->hierarchy->Info();
-  PetscCall(PetscViewerASCIIPrintf(viewer, "  %d levels, operator complexity %.3g\n", int(levels.size()),
+  PetscCall(PetscViewerASCIIPrintf(viewer, "  %d levels, operator complexity %.3f\n", int(levels.size()),
                                    nmg->hierarchy->OperatorComplexity()));
   for (std::size_t l = 0; l < levels.size(); ++l) {
     const auto &level = levels[l];
@@ -227,7 +228,7 @@ PetscErrorCode PCView_NMG(PC pc, PetscViewer viewer) {
         viewer, "  level %d: %" PetscInt_FMT " x %" PetscInt_FMT " x %" PetscInt_FMT " cells, %d points, ", int(l),
         level.cells[0], level.cells[1], level.cells[2], int(2 * level.couplings + 1)));
     if (l + 1 == levels.size()) PetscCall(PetscViewerASCIIPrintf(viewer, "solved exactly"));
-    else PetscCall(PetscViewerASCIIPrintf(viewer, "spectrum ends at %.3g", level.largest_eigenvalue));
+    else PetscCall(PetscViewerASCIIPrintf(viewer, "spectrum ends at %.3f", level.largest_eigenvalue));
     PetscCall(PetscViewerASCIIPrintf(viewer, ", visited %" PetscInt_FMT " times%s\n", level.visits,
                                      level.replicated ? ", held by every rank" : ""));
   }
@@ -254,7 +255,7 @@ PetscErrorCode PCSetFromOptions_NMG(PC pc, PetscOptionItems *PetscOptionsObject)
   PetscCall(PetscOptionsEnum("-pc_nmg_cycle", "Visits of coarse levels", "PCNMGSetCycle", kCycleNames, cycle, &cycle,
                              &given));
   if (given) PetscCall(PCNMGSetCycle(pc, kCycleNames[int(cycle)]));
-  PetscCall(PetscOptionsInt("-pc_nmg_sweeps", "Smoothing sweeps before and after", "PCNMGSetSweeps", sweeps, &sweeps,
+  PetscCall(PetscOptionsInt("-pc_nmg_sweeps", "Smoothing sweeps before and after, 0: chosen by anisotropy", "PCNMGSetSweeps", sweeps, &sweeps,
                             &given));
   if (given) PetscCall(PCNMGSetSweeps(pc, sweeps));
   PetscCall(PetscOptionsInt("-pc_nmg_replicate", "Levels of at most so many cells are held whole by every rank",
@@ -324,8 +325,8 @@ PetscErrorCode SetCycle(PC pc, const char *name) {
 
 PetscErrorCode SetSweeps(PC pc, PetscInt sweeps) {
   PetscFunctionBegin;
-  PetscCheck(sweeps >= 1 && sweeps <= 20, PetscObjectComm((PetscObject)pc), PETSC_ERR_ARG_OUTOFRANGE,
-             "PCNMG: %" PetscInt_FMT " smoothing sweeps; give 1 to 20", sweeps);
+  PetscCheck(sweeps >= 0 && sweeps <= 20, PetscObjectComm((PetscObject)pc), PETSC_ERR_ARG_OUTOFRANGE,
+             "PCNMG: %" PetscInt_FMT " smoothing sweeps; give 1 to 20, or 0 to leave the choice to it", sweeps);
   Data(pc)->options.sweeps = sweeps;
   PetscCall(Outdate(pc));
   PetscFunctionReturn(0);
@@ -381,7 +382,7 @@ PetscErrorCode PCNMGSetReplicate(PC pc, PetscInt cells) {
 +  -pc_nmg_grid nx,ny[,nz] - the grid of a matrix in natural ordering; otherwise a DMDA tells it
 .  -pc_nmg_weights blackbox|constant - how levels are connected
 .  -pc_nmg_cycle w|v - two visits or one of the levels below the second
-.  -pc_nmg_sweeps 2 - smoothing sweeps before and after
+.  -pc_nmg_sweeps 0 - smoothing sweeps before and after, 0: 2, or 6 where most cells are anisotropic
 -  -pc_nmg_replicate 32768 - levels of at most so many cells are held whole by every rank
 
    Level: intermediate

@@ -13,7 +13,7 @@ KRYLEARN_EXPORT PetscErrorCode PCNMGSetGrid(PC pc, PetscInt nx, PetscInt ny, Pet
 KRYLEARN_EXPORT PetscErrorCode PCNMGSetWeights(PC pc, const char *name);
 /// "w" (default) or "v". Key -pc_nmg_cycle.
 KRYLEARN_EXPORT PetscErrorCode PCNMGSetCycle(PC pc, const char *name);
-/// Smoothing sweeps before and after, 2 by default. Key -pc_nmg_sweeps.
+/// Smoothing sweeps before and after; 0 (default): 2, or 6 where most cells are anisotropic. Key -pc_nmg_sweeps.
 KRYLEARN_EXPORT PetscErrorCode PCNMGSetSweeps(PC pc, PetscInt sweeps);
 /// Levels of at most so many cells (32768) are held whole by every rank. Key -pc_nmg_replicate.
 KRYLEARN_EXPORT PetscErrorCode PCNMGSetReplicate(PC pc, PetscInt cells);

@@ -10,7 +10,7 @@
 /// positive definite whatever the weights. The coarsest level is solved exactly. Levels below a given size are held
 /// whole by every rank.
 ///
-/// What is not there: line smoothers and semicoarsening for strong anisotropy; axes that are periodic with an odd number
+/// What is not there: line smoothers and semicoarsening for strong anisotropy, which takes more sweeps instead; axes that are periodic with an odd number
 /// of cells are not coarsened.
 #pragma once
 #include "solvers/pc/nmg/coarsen.h"
@@ -25,7 +25,7 @@ enum class Cycle { kV, kW };
 struct Options {
   Weights weights = Weights::kBlackBox;
   Cycle cycle = Cycle::kW;
-  PetscInt sweeps = 2;            ///< smoothing sweeps before and after
+  PetscInt sweeps = 0;            ///< smoothing sweeps before and after; 0: 2, or 6 where most cells are anisotropic
   PetscInt replicate = 32768;     ///< levels of at most so many cells are held whole by every rank
   PetscInt coarsest = 100;        ///< stop coarsening at so many cells
 };
@@ -45,6 +45,7 @@ public:
     PetscInt visits; ///< in one cycle
   };
   std::vector<LevelInfo> Info() const;
+  PetscInt Sweeps() const { return sweeps_; }
   /// Coefficients of all levels over those of the finest.
   double OperatorComplexity() const;
 
@@ -63,13 +64,15 @@ private:
     double flops = 0;            ///< of one visit, this rank's
   };
   PetscErrorCode AddLevel(std::shared_ptr<Box> box, const Stencil &stencil);
-  PetscErrorCode EstimateLargest(Level *level);
+  PetscErrorCode EstimateLargest(const Stencil &stencil, Level *level);
   PetscErrorCode Coarsen(Stencil *stencil, bool *done);
   PetscErrorCode RunCycle(std::size_t l, Array *b, Array *x);
   PetscErrorCode SolveCoarse(std::size_t l);
   PetscErrorCode SolveLevel(std::size_t l);
 
   Options options_;
+  PetscInt sweeps_ = 2;  ///< those that are made
+  double low_ = 0.25;    ///< they work from this share of the largest eigenvalue on
   std::unique_ptr<Replica> root_; ///< where even the finest level is too thin to share
   std::vector<std::unique_ptr<Level>> levels_;
   DenseInverse coarsest_;
