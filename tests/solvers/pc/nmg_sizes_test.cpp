@@ -1,6 +1,9 @@
 // Sizes, boundary conditions and coefficients that grids of 2^k cells do not show.
 #include "tests/solvers/pc/nmg_model.h"
+#include <algorithm>
 #include <cmath>
+#include <fstream>
+#include <sys/resource.h>
 
 using namespace krylearn_test;
 
@@ -11,6 +14,18 @@ PetscInt Try(const ModelSpec &spec, bool singular = false, MPI_Comm comm = PETSC
   Model m;
   MakeModel(comm, spec, &m, singular);
   return m.A && m.b ? Iterations(m) : 1000;
+}
+
+/// Lets the address space of this process grow by so many bytes only; returns the limits before.
+rlimit LimitMemory(PetscInt64 bytes) {
+  rlimit before, now;
+  PetscInt64 pages = 0;
+  std::ifstream("/proc/self/statm") >> pages;
+  getrlimit(RLIMIT_AS, &before);
+  now = before;
+  if (pages > 0) now.rlim_cur = std::min(before.rlim_max, rlim_t(4096 * pages + bytes));
+  setrlimit(RLIMIT_AS, &now);
+  return before;
 }
 
 std::string Name(const Cell &n) {
@@ -57,7 +72,9 @@ TEST(NmgSizes, SmallPeriodicAxesAreServed) {
 }
 
 TEST(NmgSizes, OddPeriodicGridsTooLargeForOneRankAreServed) {
-  // No axis can be coarsened, and the level is more than what every rank may hold.
+  // No axis can be coarsened, and the level is more than what every rank may hold. Levels without end shall not take
+  // the machine's memory.
+  const rlimit before = LimitMemory(PetscInt64(512) << 20);
   for (const Cell &n : {Cell{601, 1, 1}, Cell{25, 25, 1}}) {
     ModelSpec spec;
     spec.n = n;
@@ -67,6 +84,19 @@ TEST(NmgSizes, OddPeriodicGridsTooLargeForOneRankAreServed) {
     Solver solver(m.A);
     ASSERT_PETSC_OK(PCNMGSetReplicate(solver.pc, 100));
     EXPECT_LE(solver.Solve(m.b, m.x), 30) << Name(n);
+  }
+  setrlimit(RLIMIT_AS, &before);
+}
+
+TEST(NmgSizes, StretchedCellsAreServedInABoundedWay) {
+  const struct {
+    double ratio;
+    PetscInt most;
+  } table[] = {{4, 12}, {10, 16}, {100, 44}};
+  for (const auto &row : table) {
+    ModelSpec spec = Dirichlet({64, 60, 1});
+    spec.alpha = [&row](int axis, const Cell &) { return axis == 0 ? row.ratio : 1.0; };
+    EXPECT_LE(Try(spec), row.most) << row.ratio;
   }
 }
 
