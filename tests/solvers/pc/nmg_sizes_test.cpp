@@ -4,6 +4,7 @@
 #include <cmath>
 #include <fstream>
 #include <sys/resource.h>
+#include <unistd.h>
 
 using namespace krylearn_test;
 
@@ -72,8 +73,9 @@ TEST(NmgSizes, SmallPeriodicAxesAreServed) {
 }
 
 TEST(NmgSizes, OddPeriodicGridsTooLargeForOneRankAreServed) {
-  // No axis can be coarsened, and the level is more than what every rank may hold. Levels without end shall not take
-  // the machine's memory.
+  // No axis can be coarsened, and the level is more than what every rank may hold. Levels without end shall take
+  // neither the machine's memory nor its time.
+  alarm(20);
   const rlimit before = LimitMemory(PetscInt64(512) << 20);
   for (const Cell &n : {Cell{601, 1, 1}, Cell{25, 25, 1}}) {
     ModelSpec spec;
@@ -86,6 +88,7 @@ TEST(NmgSizes, OddPeriodicGridsTooLargeForOneRankAreServed) {
     EXPECT_LE(solver.Solve(m.b, m.x), 30) << Name(n);
   }
   setrlimit(RLIMIT_AS, &before);
+  alarm(0);
 }
 
 TEST(NmgSizes, StretchedCellsAreServedInABoundedWay) {
