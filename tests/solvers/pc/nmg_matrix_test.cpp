@@ -109,7 +109,8 @@ TEST(NmgMatrix, RefusesWhatIsNoStarNamingTheRow) {
     if (row == 100) entries->push_back({113, -0.25});
     if (row == 113) entries->push_back({100, -0.25});
   });
-  EXPECT_REFUSED(BuildNmg(m.A, n), "needs a star stencil (5 points in 2D, 7 in 3D), but row 100 has an entry in column 113");
+  EXPECT_REFUSED(BuildNmg(m.A, n),
+                 "needs a star stencil (5 points in 2D, 7 in 3D), but row 100 has an entry in column 113");
   EXPECT_REFUSED(BuildNmg(m.A, n), "use another preconditioner");
   // The wrong grid shows in the same way.
   EXPECT_REFUSED(BuildNmg(m.A, {10, 12, 1}), "check the grid");

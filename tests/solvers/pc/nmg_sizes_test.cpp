@@ -48,7 +48,8 @@ TEST(NmgSizes, ThinGridsAreServed) {
 }
 
 TEST(NmgSizes, TinyGridsAreServed) {
-  for (const Cell &n : {Cell{1, 1, 1}, Cell{2, 1, 1}, Cell{2, 2, 1}, Cell{5, 1, 1}, Cell{1, 7, 1}, Cell{3, 3, 3}, Cell{11, 11, 1}})
+  for (const Cell &n : {Cell{1, 1, 1}, Cell{2, 1, 1}, Cell{2, 2, 1}, Cell{5, 1, 1}, Cell{1, 7, 1}, Cell{3, 3, 3},
+                        Cell{11, 11, 1}})
     EXPECT_LE(Try(Dirichlet(n), false, PETSC_COMM_SELF), 6) << Name(n);
   // A line of 300 cells is coarsened along one axis only.
   EXPECT_LE(Try(Dirichlet({300, 1, 1})), 6);
@@ -144,7 +145,8 @@ TEST(NmgSizes, RandomCoefficientsOverSixDecadesAreServed) {
     Cell n;
     bool closed;
     PetscInt most;
-  } table[] = {{{61, 52, 1}, false, 170}, {{61, 52, 1}, true, 190}, {{20, 18, 17}, false, 85}, {{20, 18, 17}, true, 110}};
+  } table[] = {{{61, 52, 1}, false, 170}, {{61, 52, 1}, true, 190},
+               {{20, 18, 17}, false, 85}, {{20, 18, 17}, true, 110}};
   for (const auto &row : table) {
     ModelSpec spec = Dirichlet(row.n);
     if (row.closed) spec.dirichlet = {};

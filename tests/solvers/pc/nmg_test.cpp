@@ -20,7 +20,8 @@ void Make(const std::string &name, const Int3 &cells, LinearSystem *system) {
 double Trial(int number, const Cell &c, const Int3 &n) {
   const PetscInt natural = c[0] + n[0] * (c[1] + n[1] * c[2]);
   if (number == 0) return RandomEntry(natural);
-  if (number == 1) return std::sin(0.3 + 5.0 * double(c[0]) / double(n[0])) * std::cos(3.0 * double(c[1]) / double(n[1]));
+  const double x = double(c[0]) / double(n[0]), y = double(c[1]) / double(n[1]);
+  if (number == 1) return std::sin(0.3 + 5 * x) * std::cos(3 * y);
   if (number == 2) return (c[0] + c[1] + c[2]) % 2 ? 1 : -1;
   return c == Cell{n[0] / 2, n[1] / 3, n[2] / 2} ? 1 : 0;
 }
