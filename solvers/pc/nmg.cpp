@@ -6,6 +6,7 @@
 #include "solvers/pc/nmg/hierarchy.h"
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
 #include <cstring>
 #include <new>
 #include <petsc/private/pcimpl.h>
@@ -34,6 +35,8 @@ struct PC_NMG {
   std::unique_ptr<nmg::Hierarchy> hierarchy;
   std::vector<nmg::IsolatedRow> isolated;
   Array scale, b, x;
+  double unit = 1;   ///< of the matrix
+  double in = 1;     ///< what residuals are multiplied by, to be of order 1 at the start of a solve
 };
 
 /// Runs `call`; C++ exceptions become PETSc errors here, at the boundary.
@@ -64,6 +67,29 @@ PetscErrorCode PCReset_NMG(PC pc) {
   PetscFunctionReturn(0);
 }
 
+/// Ranks along each axis with the least surface between them, every rank with a cell at least. Collective.
+PetscErrorCode DivideRanks(MPI_Comm comm, const Int3 &n, Int3 *ranks) {
+  PetscFunctionBegin;
+  PetscMPIInt size;
+  PetscCallMPI(MPI_Comm_size(comm, &size));
+  double best = -1;
+  for (PetscInt z = 1; z <= size; ++z)
+    for (PetscInt y = 1; y * z <= size; ++y) {
+      const Int3 p{size / (y * z), y, z};
+      if (p[0] * y * z != size || p[0] > n[0] || y > n[1] || z > n[2]) continue;
+      double surface = 0;
+      for (std::size_t a = 0; a < 3; ++a)
+        surface += double(p[a] - 1) * double(n[(a + 1) % 3]) * double(n[(a + 2) % 3]) * (1 + 1e-3 * double(2 - a));
+      if (best >= 0 && surface >= best) continue;
+      best = surface;
+      *ranks = p;
+    }
+  PetscCheck(best >= 0, comm, PETSC_ERR_SUP,
+             "PCNMG cannot divide a grid of %" PetscInt_FMT " x %" PetscInt_FMT " x %" PetscInt_FMT
+             " cells over %d ranks; use fewer ranks", n[0], n[1], n[2], int(size));
+  PetscFunctionReturn(0);
+}
+
 /// The grid of a matrix in natural ordering: a DMDA of our own and the way to it.
 PetscErrorCode SetUpNaturalGrid(PC pc) {
   PC_NMG *nmg = Data(pc);
@@ -71,12 +97,15 @@ PetscErrorCode SetUpNaturalGrid(PC pc) {
   const Int3 &n = nmg->grid;
   PetscFunctionBegin;
   PetscInt rows;
+  const PetscInt64 cells = PetscInt64(n[0]) * n[1] * n[2];
   PetscCall(MatGetSize(pc->pmat, &rows, nullptr));
-  PetscCheck(rows == n[0] * n[1] * n[2], comm, PETSC_ERR_ARG_SIZ,
-             "-pc_nmg_grid %" PetscInt_FMT ",%" PetscInt_FMT ",%" PetscInt_FMT " has %" PetscInt_FMT
-             " cells, but the matrix has %" PetscInt_FMT " rows", n[0], n[1], n[2], n[0] * n[1] * n[2], rows);
+  PetscCheck(rows == cells, comm, PETSC_ERR_ARG_SIZ,
+             "-pc_nmg_grid %" PetscInt_FMT ",%" PetscInt_FMT ",%" PetscInt_FMT " has %" PetscInt64_FMT
+             " cells, but the matrix has %" PetscInt_FMT " rows", n[0], n[1], n[2], cells, rows);
+  Int3 ranks{};
+  PetscCall(DivideRanks(comm, n, &ranks));
   PetscCall(DMDACreate3d(comm, DM_BOUNDARY_NONE, DM_BOUNDARY_NONE, DM_BOUNDARY_NONE, DMDA_STENCIL_STAR, n[0], n[1],
-                         n[2], PETSC_DECIDE, PETSC_DECIDE, PETSC_DECIDE, 1, 1, nullptr, nullptr, nullptr, &nmg->dm));
+                         n[2], ranks[0], ranks[1], ranks[2], 1, 1, nullptr, nullptr, nullptr, &nmg->dm));
   PetscCall(DMSetUp(nmg->dm));
   PetscCall(nmg::BoxOfDMDA(nmg->dm, &nmg->box));
   const Layout &l = nmg->box->layout;
@@ -110,9 +139,9 @@ PetscErrorCode SetUpGrid(PC pc) {
   PetscCheck(structured, comm, PETSC_ERR_ARG_WRONGSTATE,
              "PCNMG needs to know the grid: give -%spc_nmg_grid nx,ny[,nz] for a matrix in natural ordering (x fastest), "
              "or set a DMDA with KSPSetDM() or DMCreateMatrix()", ((PetscObject)pc)->prefix ? ((PetscObject)pc)->prefix : "");
+  PetscCall(nmg::BoxOfDMDA(dm, &nmg->box));
   PetscCall(PetscObjectReference((PetscObject)dm));
   nmg->dm = dm;
-  PetscCall(nmg::BoxOfDMDA(dm, &nmg->box));
   PetscFunctionReturn(0);
 }
 
@@ -121,12 +150,14 @@ PetscErrorCode SetUpHierarchy(PC pc) {
   PetscFunctionBegin;
   Mat matrix = pc->pmat;
   if (nmg->rows) {
+    if (pc->flag == DIFFERENT_NONZERO_PATTERN) PetscCall(MatDestroy(&nmg->reordered));
     PetscCall(MatCreateSubMatrix(pc->pmat, nmg->rows, nmg->rows,
                                  nmg->reordered ? MAT_REUSE_MATRIX : MAT_INITIAL_MATRIX, &nmg->reordered));
     matrix = nmg->reordered;
   }
   nmg::Stencil stencil;
-  PetscCall(nmg::ExtractStencil(matrix, nmg->dm, *nmg->box, &stencil, &nmg->isolated));
+  PetscCall(nmg::ExtractStencil(matrix, nmg->dm, nmg->rows != nullptr, *nmg->box, &stencil, &nmg->isolated,
+                                &nmg->unit));
   nmg->scale = nmg->box->NewArray();
   for (std::size_t i = 0; i < nmg->scale.size(); ++i)
     nmg->scale[i] = stencil.diagonal[i] > 0 ? 1 / std::sqrt(stencil.diagonal[i]) : 0;
@@ -163,18 +194,19 @@ void Enter(const PC_NMG &nmg, const PetscScalar *from, Array *to) {
       const std::ptrdiff_t at = l.At(l.lo[0], j, k);
       float *__restrict out = to->data() + at;
       const float *__restrict s = nmg.scale.data() + at;
-      for (PetscInt i = 0; i < count; ++i) out[i] = s[i] * float(from[i]);
+      for (PetscInt i = 0; i < count; ++i) out[i] = s[i] * float(nmg.in * from[i]);
     }
 }
 
 void Leave(const PC_NMG &nmg, const Array &from, PetscScalar *to) {
   const Layout &l = nmg.box->layout;
   const PetscInt count = l.hi[0] - l.lo[0];
+  const double factor = 1 / (nmg.in * nmg.unit);
   for (PetscInt k = l.lo[2]; k < l.hi[2]; ++k)
     for (PetscInt j = l.lo[1]; j < l.hi[1]; ++j, to += count) {
       const std::ptrdiff_t at = l.At(l.lo[0], j, k);
       const float *__restrict in = from.data() + at, *__restrict s = nmg.scale.data() + at;
-      for (PetscInt i = 0; i < count; ++i) to[i] = double(s[i] * in[i]);
+      for (PetscInt i = 0; i < count; ++i) to[i] = factor * double(s[i] * in[i]);
     }
 }
 
@@ -207,6 +239,16 @@ PetscErrorCode PCApply_NMG(PC pc, Vec r, Vec z) {
   PetscFunctionReturn(0);
 }
 
+/// Residuals shrink from the size of the right-hand side; that much single precision has to hold.
+PetscErrorCode PCPreSolve_NMG(PC pc, KSP, Vec b, Vec) {
+  PetscFunctionBegin;
+  PetscReal largest;
+  PetscCall(VecNorm(b, NORM_INFINITY, &largest));
+  Data(pc)->in = largest > 0 && std::isfinite(largest) ? std::ldexp(1.0, -std::ilogb(largest)) : 1;
+  if (!std::isfinite(Data(pc)->in)) Data(pc)->in = 1;
+  PetscFunctionReturn(0);
+}
+
 PetscErrorCode PCView_NMG(PC pc, PetscViewer viewer) {
   PC_NMG *nmg = Data(pc);
   PetscFunctionBegin;
@@ -224,12 +266,13 @@ PetscErrorCode PCView_NMG(PC pc, PetscViewer viewer) {
                                    nmg->hierarchy->OperatorComplexity()));
   for (std::size_t l = 0; l < levels.size(); ++l) {
     const auto &level = levels[l];
-    PetscCall(PetscViewerASCIIPrintf(
-        viewer, "  level %d: %" PetscInt_FMT " x %" PetscInt_FMT " x %" PetscInt_FMT " cells, %d points, ", int(l),
-        level.cells[0], level.cells[1], level.cells[2], int(2 * level.couplings + 1)));
-    if (l + 1 == levels.size()) PetscCall(PetscViewerASCIIPrintf(viewer, "solved exactly"));
-    else PetscCall(PetscViewerASCIIPrintf(viewer, "spectrum ends at %.3f", level.largest_eigenvalue));
-    PetscCall(PetscViewerASCIIPrintf(viewer, ", visited %" PetscInt_FMT " times%s\n", level.visits,
+    char how[40] = "solved exactly";
+    if (!level.exact) std::snprintf(how, sizeof how, "spectrum ends at %.3f", level.largest_eigenvalue);
+    PetscCall(PetscViewerASCIIPrintf(viewer,
+                                     "  level %d: %" PetscInt_FMT " x %" PetscInt_FMT " x %" PetscInt_FMT
+                                     " cells, %d points, %s, visited %" PetscInt_FMT " times%s\n",
+                                     int(l), level.cells[0], level.cells[1], level.cells[2],
+                                     int(2 * level.couplings + 1), how, level.visits,
                                      level.replicated ? ", held by every rank" : ""));
   }
   PetscFunctionReturn(0);
@@ -408,6 +451,7 @@ PetscErrorCode PCCreate_NMG(PC pc) {
   pc->ops->apply = PCApply_NMG;
   pc->ops->applytranspose = PCApply_NMG; // symmetric
   pc->ops->setup = PCSetUp_NMG;
+  pc->ops->presolve = PCPreSolve_NMG;
   pc->ops->reset = PCReset_NMG;
   pc->ops->destroy = PCDestroy_NMG;
   pc->ops->setfromoptions = PCSetFromOptions_NMG;

@@ -19,13 +19,19 @@ struct Complaint {
   }
 };
 
-PetscErrorCode Report(MPI_Comm comm, const Layout &l, Complaint mine) {
+PetscErrorCode Report(MPI_Comm comm, DM dm, bool natural, const Layout &l, Complaint mine) {
   PetscFunctionBeginUser;
   PetscInt first = mine.row;
   PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, &first, 1, MPIU_INT, MPI_MIN, comm));
   if (first == PETSC_MAX_INT) PetscFunctionReturn(0);
   PetscInt facts[2] = {mine.row == first ? mine.column : -1, mine.row == first ? PetscInt(mine.kind) : 0};
   PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, facts, 2, MPIU_INT, MPI_MAX, comm));
+  if (natural) { // the matrix was reordered; the user knows its rows by their natural numbers
+    AO order;
+    PetscCall(DMDAGetAO(dm, &order));
+    PetscCall(AOPetscToApplication(order, 1, &first));
+    if (facts[0] >= 0) PetscCall(AOPetscToApplication(order, 1, &facts[0]));
+  }
   const char *advice = "use another preconditioner, such as -pc_type gamg or hypre";
   PetscCheck(facts[1] != Complaint::kNotAStar, comm, PETSC_ERR_SUP,
              "PCNMG needs a star stencil (5 points in 2D, 7 in 3D), but row %" PetscInt_FMT " has an entry in column %"
@@ -34,7 +40,7 @@ PetscErrorCode Report(MPI_Comm comm, const Layout &l, Complaint mine) {
              first, facts[0], l.n[0], l.n[1], l.n[2], advice);
   PetscCheck(facts[1] != Complaint::kNotSymmetric, comm, PETSC_ERR_SUP,
              "PCNMG needs a symmetric matrix, but row %" PetscInt_FMT " differs from its column; %s", first, advice);
-  SETERRQ(comm, PETSC_ERR_SUP, "PCNMG needs positive diagonals, but row %" PetscInt_FMT " has none; %s", first, advice);
+  SETERRQ(comm, PETSC_ERR_SUP, "PCNMG needs positive diagonals, but row %" PetscInt_FMT " has none (or an entry that is no number); %s", first, advice);
 }
 
 /// The parts of an AIJ matrix on this rank: rows × own columns, rows × others' columns.
@@ -112,11 +118,16 @@ PetscErrorCode GhostCells(DM dm, const Layout &l, std::unordered_map<PetscInt, I
   for (PetscInt k = 0; k < count[2]; ++k)
     for (PetscInt j = 0; j < count[1]; ++j)
       for (PetscInt i = 0; i < count[0]; ++i) {
-        const Int3 cell{start[0] + i, start[1] + j, start[2] + k};
-        bool owned = true;
-        for (std::size_t a = 0; a < 3; ++a) owned = owned && cell[a] >= l.lo[a] && cell[a] < l.hi[a];
+        Int3 cell{start[0] + i, start[1] + j, start[2] + k};
+        // Ghosts across faces only; those across corners may be images of the same cells.
+        int outside = 0;
+        for (std::size_t a = 0; a < 3; ++a) outside += cell[a] < l.lo[a] || cell[a] >= l.hi[a];
         const PetscInt number = global[i + count[0] * (j + count[1] * k)];
-        if (!owned && number >= 0) (*cells)[number] = cell;
+        if (outside != 1 || number < 0) continue;
+        // Around a circle of two cells the neighbour on both sides is the same cell.
+        for (std::size_t a = 0; a < 3; ++a)
+          if (l.n[a] == 2) cell[a] = (cell[a] + 2) % 2;
+        (*cells)[number] = cell;
       }
   PetscCall(ISLocalToGlobalMappingRestoreIndices(map, &global));
   PetscFunctionReturn(0);
@@ -157,8 +168,8 @@ PetscErrorCode BoxOfDMDA(DM dm, std::shared_ptr<Box> *box) {
   PetscFunctionReturn(0);
 }
 
-PetscErrorCode ExtractStencil(Mat matrix, DM dm, const Box &box, Stencil *stencil,
-                              std::vector<IsolatedRow> *isolated) {
+PetscErrorCode ExtractStencil(Mat matrix, DM dm, bool natural, const Box &box, Stencil *stencil,
+                              std::vector<IsolatedRow> *isolated, double *unit) {
   PetscFunctionBeginUser;
   const Layout &l = box.layout;
   MPI_Comm comm = PetscObjectComm((PetscObject)matrix);
@@ -166,12 +177,12 @@ PetscErrorCode ExtractStencil(Mat matrix, DM dm, const Box &box, Stencil *stenci
   PetscCall(MatGetOwnershipRange(matrix, &first, nullptr));
   PetscCall(MatGetLocalSize(matrix, &rows, nullptr));
   PetscCall(MatGetSize(matrix, &all, nullptr));
-  const PetscInt cells = l.n[0] * l.n[1] * l.n[2];
+  const PetscInt64 cells = PetscInt64(l.n[0]) * l.n[1] * l.n[2];
   int fits = all == cells && rows == l.OwnedCells(), everywhere;
   PetscCallMPI(MPI_Allreduce(&fits, &everywhere, 1, MPI_INT, MPI_MIN, comm));
   PetscCheck(everywhere, comm, PETSC_ERR_ARG_SIZ,
              "The matrix has %" PetscInt_FMT " rows, the grid of %" PetscInt_FMT " x %" PetscInt_FMT " x %" PetscInt_FMT
-             " has %" PetscInt_FMT " cells, or they are divided over the ranks in another way; give the right "
+             " has %" PetscInt64_FMT " cells, or they are divided over the ranks in another way; give the right "
              "-pc_nmg_grid nx,ny,nz", all, l.n[0], l.n[1], l.n[2], cells);
 
   Mat diagonal_part = matrix, other_part = nullptr;
@@ -187,6 +198,15 @@ PetscErrorCode ExtractStencil(Mat matrix, DM dm, const Box &box, Stencil *stenci
     PetscCall(GhostCells(dm, l, &ghosts));
   }
 
+  // Single precision has room for 38 decimal places only: the matrix is taken in units of its largest diagonal.
+  *unit = 0;
+  for (PetscInt r = 0; r < rows; ++r)
+    for (PetscInt e = own.rows[r]; e < own.rows[r + 1]; ++e)
+      if (own.columns[e] == r && std::isfinite(PetscRealPart(own.values[e])))
+        *unit = std::max(*unit, PetscRealPart(own.values[e]));
+  PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, unit, 1, MPI_DOUBLE, MPI_MAX, comm));
+  if (!(*unit > 0)) *unit = 1;
+  const double inverse_unit = 1 / *unit;
   Reader reader(box, stencil);
   Complaint complaint;
   isolated->clear();
@@ -198,7 +218,7 @@ PetscErrorCode ExtractStencil(Mat matrix, DM dm, const Box &box, Stencil *stenci
     bool coupled = false;
     for (PetscInt e = own.rows[row]; e < own.rows[row + 1]; ++e) {
       const PetscInt column = own.columns[e], step = column - row;
-      const double value = PetscRealPart(own.values[e]);
+      const double value = PetscRealPart(own.values[e]) * inverse_unit;
       sums[std::size_t(row)] += value;
       if (step == 0) {
         diagonals[std::size_t(row)] = value;
@@ -211,7 +231,7 @@ PetscErrorCode ExtractStencil(Mat matrix, DM dm, const Box &box, Stencil *stenci
         complaint.Note(Complaint::kNotAStar, first + row, first + column);
     }
     for (PetscInt e = other_part ? other.rows[row] : 0; other_part && e < other.rows[row + 1]; ++e) {
-      const double value = PetscRealPart(other.values[e]);
+      const double value = PetscRealPart(other.values[e]) * inverse_unit;
       sums[std::size_t(row)] += value;
       if (value == 0) continue;
       coupled = true;
@@ -222,16 +242,16 @@ PetscErrorCode ExtractStencil(Mat matrix, DM dm, const Box &box, Stencil *stenci
         complaint.Note(Complaint::kNotAStar, first + row, column);
     }
     const double diagonal = diagonals[std::size_t(row)];
-    if (coupled ? !(diagonal > 0) : diagonal == 0) complaint.Note(Complaint::kDiagonal, first + row, first + row);
+    if (!(diagonal > 0) || !std::isfinite(sums[std::size_t(row)])) complaint.Note(Complaint::kDiagonal, first + row, first + row);
     if (!coupled) {
       alone[at] = 1;
-      isolated->push_back({row, 1 / diagonal});
+      isolated->push_back({row, inverse_unit / diagonal});
     }
     ++row;
   });
   PetscCall(own.Close());
   if (other_part) PetscCall(other.Close());
-  PetscCall(Report(comm, l, complaint));
+  PetscCall(Report(comm, dm, natural, l, complaint));
 
   // Couplings to isolated rows go; the others must be the same from both sides.
   std::vector<Array *> arrays = {&alone};
@@ -256,7 +276,7 @@ PetscErrorCode ExtractStencil(Mat matrix, DM dm, const Box &box, Stencil *stenci
       ++row;
     });
   }
-  PetscCall(Report(comm, l, complaint));
+  PetscCall(Report(comm, dm, natural, l, complaint));
   row = 0;
   ForOwned(l, [&](PetscInt, PetscInt, PetscInt, std::size_t at) {
     if (alone[at] == 0) {

@@ -18,11 +18,15 @@ constexpr Smoothing kIsotropic{2, 0.25};
 /// a longer polynomial reaches: 47 iterations with 2 sweeps at problem stretched (64³), 20 with 6, in less time.
 constexpr Smoothing kAnisotropic{6, 0.05};
 constexpr double kStrongerAxis = 8, kAnisotropicShare = 0.3;
+/// A coarsest level of more cells – odd circles cannot be coarsened – is smoothed this often instead of solved exactly.
+constexpr PetscInt64 kExactCells = 800;
+constexpr PetscInt kCoarsestSweeps = 16;
+constexpr double kCoarsestPart = 0.02;
 constexpr int kLanczosSteps = 12;
 /// Lanczos values approach the end of the spectrum from below.
 constexpr double kLanczosMargin = 1.1;
 
-PetscInt CellCount(const Int3 &n) { return n[0] * n[1] * n[2]; }
+PetscInt64 CellCount(const Int3 &n) { return PetscInt64(n[0]) * n[1] * n[2]; }
 
 /// Owned cells that every rank has left on an axis of the next level, if it is coarsened by `factor`.
 PetscErrorCode FewestCells(const Box &box, const Int3 &factor, PetscInt *fewest) {
@@ -128,7 +132,10 @@ PetscErrorCode Hierarchy::SetUp(std::shared_ptr<Box> box, Stencil *stencil, cons
   sweeps_ = options.sweeps > 0 ? options.sweeps : smoothing.sweeps;
   PetscCall(AddLevel(std::move(box), *stencil));
   for (bool done = false; !done;) PetscCall(Coarsen(stencil, &done));
-  PetscCall(coarsest_.SetUp(*levels_.back()->box, *stencil));
+  Level &last = *levels_.back();
+  exact_ = CellCount(last.box->layout.n) <= kExactCells;
+  if (exact_) PetscCall(coarsest_.SetUp(*last.box, *stencil));
+  else last.weights = ChebyshevWeights(last.largest, kCoarsestSweeps, kCoarsestPart);
   PetscFunctionReturn(0);
 }
 
@@ -258,7 +265,7 @@ PetscErrorCode Hierarchy::Coarsen(Stencil *stencil, bool *done) {
     }
   }
 
-  const bool replicate = ranks > 1 && (CellCount(n) <= options_.replicate || fewest < 2 * Box::kGhosts);
+  const bool replicate = ranks > 1 && (stuck || CellCount(n) <= options_.replicate || fewest < 2 * Box::kGhosts);
   if (!replicate) {
     *stencil = std::move(coarse);
     PetscCall(AddLevel(level.coarse, *stencil));
@@ -280,7 +287,8 @@ PetscErrorCode Hierarchy::RunCycle(std::size_t l, Array *b, Array *x) {
   PetscFunctionBeginUser;
   Level &level = *levels_[l];
   const Box &box = *level.box;
-  if (l + 1 == levels_.size()) {
+  const bool last = l + 1 == levels_.size();
+  if (last && exact_) {
     coarsest_.Apply(*b, x);
     PetscCall(PetscLogFlops(coarsest_.Flops()));
     PetscFunctionReturn(0);
@@ -292,6 +300,10 @@ PetscErrorCode Hierarchy::RunCycle(std::size_t l, Array *b, Array *x) {
     PetscCall(box.Exchange(x));
     level.stencil.Sweep(box, level.weights[s], *b, *x, &level.t);
     std::swap(*x, level.t);
+  }
+  if (last) {
+    PetscCall(PetscLogFlops(double(sweeps) * double(box.layout.OwnedCells()) * level.stencil.FlopsPerCell()));
+    PetscFunctionReturn(0);
   }
   PetscCall(box.Exchange(x));
   level.stencil.Residual(box, *b, *x, &level.t);
@@ -363,7 +375,8 @@ std::vector<Hierarchy::LevelInfo> Hierarchy::Info() const {
     const Level &level = *levels_[l];
     if (l > 0 && levels_[l - 1]->replica) replicated = true;
     if (l > 0 && options_.cycle == Cycle::kW && l + 1 < levels_.size()) visits *= 2;
-    info.push_back({level.box->layout.n, replicated, level.stencil.Couplings(), level.largest, visits});
+    const bool exact = exact_ && l + 1 == levels_.size();
+    info.push_back({level.box->layout.n, replicated, exact, level.stencil.Couplings(), level.largest, visits});
   }
   return info;
 }

@@ -39,7 +39,7 @@ public:
 
   struct LevelInfo {
     Int3 cells;
-    bool replicated;
+    bool replicated, exact;
     std::size_t couplings;
     double largest_eigenvalue;
     PetscInt visits; ///< in one cycle
@@ -76,6 +76,7 @@ private:
   std::unique_ptr<Replica> root_; ///< where even the finest level is too thin to share
   std::vector<std::unique_ptr<Level>> levels_;
   DenseInverse coarsest_;
+  bool exact_ = true; ///< the coarsest level is small enough for an inverse
 };
 
 } // namespace nmg
