@@ -3,6 +3,7 @@
 #include "meshes/files.h"
 #include "solvers/compare/comparison.h"
 #include "solvers/compare/report.h"
+#include "solvers/compare/tables.h"
 #include <cerrno>
 #include <cstdlib>
 

@@ -52,9 +52,4 @@ Csv SummaryTable(const std::vector<Summary> &summaries);
 /// against the fewest ranks.
 Csv ScalingTable(const std::vector<Summary> &summaries);
 
-/// The tables for the terminal: results, breakdown by category, sequences, scaling.
-std::string ResultText(const Summary &summary);
-std::string BreakdownText(const Summary &summary, const std::vector<EventRow> &events);
-std::string ScalingText(const Csv &scaling);
-
 } // namespace krylearn

@@ -1,63 +1,14 @@
 #include "solvers/compare/visit.h"
+#include "solvers/compare/solver_errors.h"
 #include "meshes/files.h"
 #include "solvers/compare/peak_memory.h"
 #include "solvers/poisson_preconditioner.h"
 #include <algorithm>
-#include <chrono>
 #include <cstring>
-#include <dlfcn.h>
 #include <numeric>
-#include <stdexcept>
-#include <thread>
 
 namespace krylearn {
 namespace {
-
-/// Keeps the first message of an error where PETSc's handler would print it and the program's would end it.
-class QuietErrors {
-public:
-  QuietErrors() { PetscPushErrorHandler(Keep, this); }
-  ~QuietErrors() { PetscPopErrorHandler(); }
-  std::string message;
-
-private:
-  static PetscErrorCode Keep(MPI_Comm, int, const char *, const char *, PetscErrorCode code, PetscErrorType type,
-                             const char *text, void *context) {
-    QuietErrors *self = static_cast<QuietErrors *>(context);
-    if (type == PETSC_ERROR_INITIAL && self->message.empty()) self->message = text ? text : "";
-    return code;
-  }
-};
-
-/// hypre keeps its last error and returns it from every later call.
-void ForgetHypreErrors() {
-  using Clear = int (*)();
-  static const Clear clear = reinterpret_cast<Clear>(dlsym(RTLD_DEFAULT, "HYPRE_ClearAllErrors"));
-  if (clear) clear();
-}
-
-/// Whether any rank has failed. A rank that failed alone must not wait for ever for those that communicate inside the
-/// solver, so after a while it ends the job.
-PetscErrorCode AnyRankFailed(MPI_Comm comm, const std::string &configuration, const std::string &message, bool failed,
-                             bool *any) {
-  PetscFunctionBeginUser;
-  int mine = failed, all = 0, done = 0;
-  MPI_Request request;
-  PetscCallMPI(MPI_Iallreduce(&mine, &all, 1, MPI_INT, MPI_MAX, comm, &request));
-  const auto start = std::chrono::steady_clock::now();
-  while (failed && !done) {
-    PetscCallMPI(MPI_Test(&request, &done, MPI_STATUS_IGNORE));
-    if (done) break;
-    // The communicator of one rank makes the program treat this as an error that only this rank has met.
-    PetscCheck(std::chrono::steady_clock::now() - start < std::chrono::seconds(60), PETSC_COMM_SELF,
-               PETSC_ERR_CONV_FAILED, "configuration %s failed on some ranks only, and the others wait: %s. Leave it out",
-               configuration.c_str(), message.c_str());
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  }
-  if (!done) PetscCallMPI(MPI_Wait(&request, MPI_STATUS_IGNORE));
-  *any = all != 0;
-  PetscFunctionReturn(0);
-}
 
 /// The convergence test that a time limit wraps, and the clock.
 struct Watch {
@@ -325,31 +276,6 @@ private:
   Watch watch_{};
   bool counting_ = false;
 };
-
-/// Runs `call`, turning exceptions into error codes.
-template <class Call> PetscErrorCode Guarded(Call &&call, std::string *message) {
-  try {
-    return call();
-  } catch (const std::bad_alloc &) {
-    *message = "out of memory";
-    return PETSC_ERR_MEM;
-  } catch (const std::exception &e) {
-    *message = e.what();
-    return PETSC_ERR_LIB;
-  }
-}
-
-/// One line, and a short one.
-std::string Shortened(std::string text, PetscErrorCode code) {
-  if (text.empty()) {
-    const char *general = nullptr;
-    PetscErrorMessage(code, &general, nullptr);
-    text = general ? general : "error " + std::to_string(code);
-  }
-  text = text.substr(0, text.find('\n'));
-  if (text.size() > 160) text = text.substr(0, 157) + "...";
-  return text;
-}
 
 } // namespace
 

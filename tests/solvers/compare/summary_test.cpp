@@ -1,4 +1,5 @@
 #include "solvers/compare/summary.h"
+#include "solvers/compare/tables.h"
 #include <gtest/gtest.h>
 
 using namespace krylearn;
