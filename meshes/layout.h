@@ -28,6 +28,8 @@ struct Layout {
   std::ptrdiff_t At(PetscInt i, PetscInt j, PetscInt k) const {
     return (i - lo[0] + ghosts[0]) + stride[1] * (j - lo[1] + ghosts[1]) + stride[2] * (k - lo[2] + ghosts[2]);
   }
+  /// How far apart two cells at distance `d` lie.
+  std::ptrdiff_t Offset(const Int3 &d) const { return d[0] * stride[0] + d[1] * stride[1] + d[2] * stride[2]; }
   PetscInt OwnedCells() const { return (hi[0] - lo[0]) * (hi[1] - lo[1]) * (hi[2] - lo[2]); }
   /// One past the last owned face of `axis` along that axis: the upper boundary face belongs to the last rank.
   PetscInt FaceEnd(int axis, bool periodic) const { return hi[axis] == n[axis] && !periodic ? hi[axis] + 1 : hi[axis]; }

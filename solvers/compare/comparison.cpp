@@ -26,9 +26,8 @@ PetscErrorCode Comparison::Run(Workload *workload) {
   PetscFunctionBeginUser;
   const PetscInt count = PetscInt(configurations_.size());
   if (starts_ == 0) {
-    Configuration warm_up = configurations_[0];
     Visit ignored;
-    PetscCall(RunVisit(comm_, warm_up, rules_, workload, &observer_, &ignored));
+    PetscCall(RunVisit(comm_, configurations_[0], rules_, workload, &observer_, &ignored));
   }
   for (PetscInt round = 0; round < rounds_; ++round, ++starts_) {
     for (PetscInt i = 0; i < count; ++i) {

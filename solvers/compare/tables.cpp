@@ -15,21 +15,20 @@ std::string WithSpread(const Spread &s) {
   return text;
 }
 
-std::string RatioText(const Spread &s) {
+/// "median [low, high]", or one number where they agree.
+std::string WithRange(const Spread &s, const char *format) {
   if (std::isnan(s.median)) return "-";
-  char text[60];
-  if (s.low == s.high) std::snprintf(text, sizeof text, "%.2f", s.median);
-  else std::snprintf(text, sizeof text, "%.2f [%.2f, %.2f]", s.median, s.low, s.high);
-  return text;
+  const auto number = [format](double value) {
+    char text[40];
+    std::snprintf(text, sizeof text, format, value);
+    return std::string(text);
+  };
+  if (s.low == s.high) return number(s.median);
+  return number(s.median) + " [" + number(s.low) + ", " + number(s.high) + "]";
 }
 
-std::string IterationText(const Spread &s) {
-  if (std::isnan(s.median)) return "-";
-  char text[60];
-  if (s.low == s.high) std::snprintf(text, sizeof text, "%.6g", s.median);
-  else std::snprintf(text, sizeof text, "%.6g [%.6g, %.6g]", s.median, s.low, s.high);
-  return text;
-}
+std::string RatioText(const Spread &s) { return WithRange(s, "%.2f"); }
+std::string IterationText(const Spread &s) { return WithRange(s, "%.6g"); }
 
 std::string Title(const Summary &s) {
   const VisitRow &key = s.Key();

@@ -16,9 +16,10 @@ public:
     Problem &problem = system.problem;
     if (solves_ == 1 || !problem.grid) PetscFunctionReturn(0);
     // The first is the problem's own; the others are random, whatever the problem, so that none is known already.
-    if (!own_) PetscCall(VecDuplicate(system.b, &own_));
-    if (step == 0 && !own_kept_) PetscCall(VecCopy(system.b, own_));
-    own_kept_ = true;
+    if (!own_) {
+      PetscCall(VecDuplicate(system.b, &own_));
+      PetscCall(VecCopy(system.b, own_));
+    }
     if (step == 0) {
       PetscCall(VecCopy(own_, system.b));
       PetscFunctionReturn(0);
@@ -39,7 +40,6 @@ public:
 private:
   PetscInt solves_;
   Vec own_ = nullptr; ///< the right-hand side of the first solve
-  bool own_kept_ = false;
 };
 
 /// What `fluid -capture` wrote.

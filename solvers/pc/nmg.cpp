@@ -158,9 +158,7 @@ PetscErrorCode SetUpHierarchy(PC pc) {
   nmg::Stencil stencil;
   PetscCall(nmg::ExtractStencil(matrix, nmg->dm, nmg->rows != nullptr, *nmg->box, &stencil, &nmg->isolated,
                                 &nmg->unit));
-  nmg->scale = nmg->box->NewArray();
-  for (std::size_t i = 0; i < nmg->scale.size(); ++i)
-    nmg->scale[i] = stencil.diagonal[i] > 0 ? 1 / std::sqrt(stencil.diagonal[i]) : 0;
+  nmg->scale = stencil.Scale();
   nmg->b = nmg->box->NewArray();
   nmg->x = nmg->box->NewArray();
   nmg->hierarchy.reset(new nmg::Hierarchy);

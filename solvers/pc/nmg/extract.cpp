@@ -258,8 +258,7 @@ PetscErrorCode ExtractStencil(Mat matrix, DM dm, bool natural, const Box &box, S
   for (Array &u : reader.upper) arrays.push_back(&u);
   for (Array *array : arrays) PetscCall(box.Exchange(array));
   for (std::size_t c = 0; c < stencil->lower.size(); ++c) {
-    const Int3 &d = stencil->lower[c];
-    const std::ptrdiff_t o = d[0] * l.stride[0] + d[1] * l.stride[1] + d[2] * l.stride[2];
+    const std::ptrdiff_t o = l.Offset(stencil->lower[c]);
     Array &lower = stencil->coupling[c], &upper = reader.upper[c];
     row = 0;
     ForOwned(l, [&](PetscInt, PetscInt, PetscInt, std::size_t at) {

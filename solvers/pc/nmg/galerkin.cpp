@@ -18,8 +18,7 @@ struct Term {
 /// Collects the terms of the product row by row; the same list serves all rows.
 std::vector<Term> Terms(const SplitStencil &split, const Box &coarse, const Transfer &transfer,
                         const Stencil &product) {
-  const std::array<std::ptrdiff_t, 3> &stride = coarse.layout.stride;
-  const auto offset = [&stride](const Int3 &p) { return p[0] * stride[0] + p[1] * stride[1] + p[2] * stride[2]; };
+  const auto offset = [&coarse](const Int3 &p) { return coarse.layout.Offset(p); };
   std::vector<Int3> steps = split.Directions();
   steps.push_back({0, 0, 0});
   std::vector<Term> terms;
@@ -122,8 +121,7 @@ PetscErrorCode GalerkinProduct(const SplitStencil &split, const Box &coarse, con
       const std::ptrdiff_t at = l.At(l.lo[0], J, K);
       float *out = product->row_sum.data() + at;
       for (const Link &link : transfer.Links()) {
-        const std::ptrdiff_t back =
-            at - link.b[0] * l.stride[0] - link.b[1] * l.stride[1] - link.b[2] * l.stride[2];
+        const std::ptrdiff_t back = at - l.Offset(link.b);
         const float *w = transfer.weights[std::size_t(transfer.Find(link.s, link.b))].data() + back;
         const float *r = applied[std::size_t(split.Number(link.s))].data() + back;
         for (PetscInt i = 0; i < count; ++i) out[i] += scale * w[i] * r[i];
@@ -141,8 +139,7 @@ PetscErrorCode GalerkinProduct(const SplitStencil &split, const Box &coarse, con
         const std::ptrdiff_t at = l.At(i, J, K);
         double sum = product->row_sum[std::size_t(at)];
         for (std::size_t k = 0; k < product->lower.size(); ++k) {
-          const Int3 &d = product->lower[k];
-          const std::ptrdiff_t o = d[0] * l.stride[0] + d[1] * l.stride[1] + d[2] * l.stride[2];
+          const std::ptrdiff_t o = l.Offset(product->lower[k]);
           sum += double(product->coupling[k][std::size_t(at)]) + product->coupling[k][std::size_t(at - o)];
         }
         product->diagonal[std::size_t(at)] = float(std::max(sum, 0.0));

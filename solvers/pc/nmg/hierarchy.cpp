@@ -66,8 +66,7 @@ PetscErrorCode IsAnisotropic(const Box &box, const Stencil &stencil, bool *aniso
   ForOwned(l, [&](PetscInt, PetscInt, PetscInt, std::size_t at) {
     float strongest = 0, weakest = 1e38f;
     for (std::size_t c = 0; c < stencil.lower.size(); ++c) {
-      const Int3 &d = stencil.lower[c];
-      const std::ptrdiff_t o = d[0] * l.stride[0] + d[1] * l.stride[1] + d[2] * l.stride[2];
+      const std::ptrdiff_t o = l.Offset(stencil.lower[c]);
       const float below = stencil.coupling[c][at], above = stencil.coupling[c][at - std::size_t(o)];
       if (!(below > 0) || !(above > 0)) return; // at a side or a solid
       strongest = std::max(strongest, std::min(below, above));
@@ -164,8 +163,7 @@ PetscErrorCode Hierarchy::EstimateLargest(const Stencil &stencil, Level *level) 
     if (!(stencil.diagonal[at] > 0)) return;
     double sum = 0;
     for (std::size_t c = 0; c < stencil.lower.size(); ++c) {
-      const Int3 &d = stencil.lower[c];
-      const std::ptrdiff_t o = d[0] * l.stride[0] + d[1] * l.stride[1] + d[2] * l.stride[2];
+      const std::ptrdiff_t o = l.Offset(stencil.lower[c]);
       sum += std::fabs(stencil.coupling[c][at]) + std::fabs(stencil.coupling[c][at - std::size_t(o)]);
     }
     bound = std::max(bound, 1 + sum / double(stencil.diagonal[at]));
@@ -256,7 +254,7 @@ PetscErrorCode Hierarchy::Coarsen(Stencil *stencil, bool *done) {
   for (const Link &link : level.transfer.Links()) {
     Array &w = level.transfer.weights[std::size_t(level.transfer.Find(link.s, link.b))];
     const Array &fine = split.Diagonal(split.Number(link.s));
-    const std::ptrdiff_t up = link.b[0] * c.stride[0] + link.b[1] * c.stride[1] + link.b[2] * c.stride[2];
+    const std::ptrdiff_t up = c.Offset(link.b);
     for (std::size_t i = 0; i < w.size(); ++i) {
       const std::size_t parent = i + std::size_t(up);
       if (w[i] == 0 || parent >= coarse.diagonal.size()) continue;

@@ -69,6 +69,12 @@ int Stencil::Find(const Int3 &direction) const {
   return -1;
 }
 
+Array Stencil::Scale() const {
+  Array scale(diagonal.size());
+  for (std::size_t i = 0; i < scale.size(); ++i) scale[i] = diagonal[i] > 0 ? 1 / std::sqrt(diagonal[i]) : 0;
+  return scale;
+}
+
 std::vector<Array *> Stencil::Arrays() {
   std::vector<Array *> all = {&diagonal, &row_sum};
   for (Array &c : coupling) all.push_back(&c);
@@ -78,11 +84,9 @@ std::vector<Array *> Stencil::Arrays() {
 void ScaledStencil::SetUp(const Box &box, const Stencil &stencil) {
   const Layout &l = box.layout;
   offset_.clear();
-  for (const Int3 &d : stencil.lower) offset_.push_back(d[0] + d[1] * l.stride[1] + d[2] * l.stride[2]);
+  for (const Int3 &d : stencil.lower) offset_.push_back(l.Offset(d));
   coupling_.assign(stencil.coupling.size(), box.NewArray());
-  Array scale = box.NewArray();
-  for (std::size_t i = 0; i < scale.size(); ++i)
-    scale[i] = stencil.diagonal[i] > 0 ? 1 / std::sqrt(stencil.diagonal[i]) : 0;
+  const Array scale = stencil.Scale();
   // Owned cells and one layer of ghosts, whose couplings reach into the second.
   Int3 first, last;
   for (int d = 0; d < 3; ++d) {

@@ -19,6 +19,8 @@ struct Stencil {
   /// Number of a lower direction, -1 if it is none.
   int Find(const Int3 &direction) const;
   std::vector<Array *> Arrays();
+  /// D^(-1/2), 0 in cells without an unknown.
+  Array Scale() const;
 };
 
 /// The operator D^(-1/2) A D^(-1/2) of a level, whose diagonal is 1 and need not be stored. All vectors are in its scaled

@@ -102,14 +102,13 @@ public:
 private:
   /// Gives a cell without reachable parents to one of them that has no unknown at its own place.
   void Lend(PetscInt I, PetscInt J, PetscInt K, std::ptrdiff_t at) {
-    const std::array<std::ptrdiff_t, 3> &stride = coarse_.layout.stride;
     for (const int n : own_) {
       const Int3 b = transfer_.Links()[std::size_t(n)].b;
       // A parent beyond the end of the grid does not exist.
       const Int3 parent{I + b[0], J + b[1], K + b[2]};
       bool there = true;
       for (int a = 0; a < 3; ++a) there = there && coarse_.Inside(a, parent[std::size_t(a)]);
-      const std::ptrdiff_t q = at + b[0] * stride[0] + b[1] * stride[1] + b[2] * stride[2];
+      const std::ptrdiff_t q = at + coarse_.layout.Offset(b);
       if (!there || split_.Diagonal(0)[std::size_t(q)] > 0) continue;
       transfer_.weights[std::size_t(n)][std::size_t(at)] = 1;
       sums_[std::size_t(s_)][std::size_t(at)] = 1;
