@@ -2,13 +2,11 @@
 /// The part of a multigrid level that a rank owns, its ghost exchange, and the step from distributed to replicated.
 #pragma once
 #include "meshes/halo.h"
+#include "solvers/pc/nmg/array.h"
 #include <memory>
 
 namespace krylearn {
 namespace nmg {
-
-/// Single-precision values on a rank's box, ghosts included.
-using Array = std::vector<float, CacheAligned<float>>;
 
 /// The cells of a level that this rank owns. Axes of one cell have no ghosts, the others two layers: couplings are
 /// needed two deep during the set-up, vectors one deep.
@@ -19,7 +17,8 @@ struct Box {
   std::array<bool, 3> periodic{};
   std::array<std::array<int, 2>, 3> neighbours{};
 
-  Array NewArray() const { return Array(layout.size, 0.0f); }
+  std::vector<Array> NewArrays(std::size_t count) const { return Array::Make(count, layout.size); }
+  Array NewArray() const { return std::move(NewArrays(1)[0]); }
   /// One layer of a vector; both layers of several arrays. Collective.
   PetscErrorCode Exchange(Array *array) const;
   PetscErrorCode ExchangeDeep(const std::vector<Array *> &arrays) const;
@@ -39,6 +38,12 @@ template <class Body> void ForOwned(const Layout &l, Body &&body) {
       std::size_t at = std::size_t(l.At(l.lo[0], j, k));
       for (PetscInt i = l.lo[0]; i < l.hi[0]; ++i, ++at) body(i, j, k, at);
     }
+}
+
+/// Calls `body(place)` for the first owned cell of each row of owned cells along the first axis.
+template <class Body> void ForRows(const Layout &l, Body &&body) {
+  for (PetscInt k = l.lo[2]; k < l.hi[2]; ++k)
+    for (PetscInt j = l.lo[1]; j < l.hi[1]; ++j) body(std::size_t(l.At(l.lo[0], j, k)));
 }
 
 /// A box of cells [lo, hi) in a grid of n cells. Collective on `comm`.

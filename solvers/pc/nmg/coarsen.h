@@ -25,8 +25,8 @@ public:
 
   /// Coupling between fine cells 2I + s and 2I + s + d, read at I + the returned shift; null where there is none.
   const float *Coupling(int s, const Int3 &d, std::ptrdiff_t *shift) const;
-  const Array &Diagonal(int s) const { return arrays_[std::size_t(s)][0]; }
-  const Array &RowSum(int s) const { return arrays_[std::size_t(s)][1]; }
+  const Array &Diagonal(int s) const { return Part(s, 0); }
+  const Array &RowSum(int s) const { return Part(s, 1); }
   /// All directions to neighbours, lower and upper.
   const std::vector<Int3> &Directions() const { return directions_; }
 
@@ -34,7 +34,9 @@ private:
   Int3 factor_{};
   std::array<std::ptrdiff_t, 3> stride_{};
   std::vector<Int3> lower_, directions_;
-  std::vector<std::vector<Array>> arrays_; ///< by place: diagonal, row sum, couplings
+  const Array &Part(int s, std::size_t kind) const { return arrays_[std::size_t(s) * kinds_ + kind]; }
+  std::vector<Array> arrays_; ///< by place: diagonal, row sum, couplings
+  std::size_t kinds_ = 0;
 };
 
 /// Piecewise constant weights: every fine cell takes the value of the coarse cell it sits in.

@@ -1,4 +1,5 @@
 #include "solvers/pc/nmg/extract.h"
+#include <algorithm>
 #include <cmath>
 #include <petscmat.h>
 #include <unordered_map>
@@ -7,7 +8,7 @@ namespace krylearn {
 namespace nmg {
 namespace {
 
-constexpr double kSymmetry = 1e-6; ///< relative difference of two couplings that should be one
+constexpr float kSymmetry = 1e-6f; ///< relative difference of two couplings that should be one
 
 /// What is wrong with a matrix, by the row that shows it; the smallest row of all ranks is reported.
 struct Complaint {
@@ -72,12 +73,16 @@ class Reader {
 public:
   Reader(const Box &box, Stencil *stencil) : box_(box), l_(box.layout), stencil_(*stencil) {
     stencil_.lower = LowerNeighbours(l_.n, false);
-    stencil_.coupling.assign(stencil_.lower.size(), box.NewArray());
-    stencil_.diagonal = box.NewArray();
-    stencil_.row_sum = box.NewArray();
-    upper.assign(stencil_.lower.size(), box.NewArray());
+    stencil_.Allocate(box);
+    upper = box.NewArrays(stencil_.lower.size());
     int next = 0;
     for (int a = 2; a >= 0; --a) number_[std::size_t(a)] = l_.n[std::size_t(a)] > 1 ? next++ : -1;
+    for (const Int3 &d : stencil_.lower) {
+      const Int3 size{l_.hi[0] - l_.lo[0], l_.hi[1] - l_.lo[1], l_.hi[2] - l_.lo[2]};
+      steps_.push_back(d[0] + size[0] * (d[1] + size[1] * d[2]));
+    }
+    steps_.push_back(0);
+    for (std::size_t c = stencil_.lower.size(); c-- > 0;) steps_.push_back(-steps_[c]);
   }
 
   /// An entry between a cell and another at distance `d`; false where that is no neighbour.
@@ -97,9 +102,31 @@ public:
     return true;
   }
 
+  /// A row that couples a cell inside this rank's box to all its neighbours, in the usual order; false for any other.
+  bool TakeInner(std::size_t at, PetscInt row, PetscInt entries, const PetscInt *columns, const PetscScalar *values,
+                 double inverse_unit, double *sum) {
+    const std::size_t axes = stencil_.lower.size(), count = 2 * axes + 1;
+    if (std::size_t(entries) != count) return false;
+    bool usual = true;
+    for (std::size_t e = 0; e < count; ++e) usual = usual && columns[e] - row == steps_[e];
+    if (!usual) return false;
+    double all = 0, coupled = 0;
+    for (std::size_t e = 0; e < count; ++e) all += PetscRealPart(values[e]) * inverse_unit;
+    for (std::size_t c = 0; c < axes; ++c) {
+      const double below = PetscRealPart(values[c]) * inverse_unit, above = PetscRealPart(values[count - 1 - c]) * inverse_unit;
+      stencil_.coupling[c][at] = float(-below);
+      upper[c][at] = float(-above);
+      coupled = std::max(coupled, std::max(std::fabs(below), std::fabs(above)));
+    }
+    stencil_.diagonal[at] = float(PetscRealPart(values[axes]) * inverse_unit);
+    *sum = all;
+    return coupled > 0;
+  }
+
   std::vector<Array> upper; ///< couplings as the lower cell's row has them
 
 private:
+  std::vector<PetscInt> steps_; ///< from a row to its neighbours and itself, in order
   const Box &box_;
   const Layout &l_;
   Stencil &stencil_;
@@ -130,6 +157,20 @@ PetscErrorCode GhostCells(DM dm, const Layout &l, std::unordered_map<PetscInt, I
         (*cells)[number] = cell;
       }
   PetscCall(ISLocalToGlobalMappingRestoreIndices(map, &global));
+  PetscFunctionReturn(0);
+}
+
+/// A power of two near the largest diagonal: single precision has room for 38 decimal places only, so the matrix is taken
+/// in units of it. Every so many rows are looked at, which is enough for that.
+PetscErrorCode Unit(MPI_Comm comm, const LocalPart &own, PetscInt rows, double *unit) {
+  PetscFunctionBeginUser;
+  double largest = 0;
+  for (PetscInt r = 0; r < rows; r += 1 + rows / 16384)
+    for (PetscInt e = own.rows[r]; e < own.rows[r + 1]; ++e)
+      if (own.columns[e] == r && std::isfinite(PetscRealPart(own.values[e])))
+        largest = std::max(largest, PetscRealPart(own.values[e]));
+  PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, &largest, 1, MPI_DOUBLE, MPI_MAX, comm));
+  *unit = largest > 0 ? std::ldexp(1.0, std::max(-1000, std::min(1000, std::ilogb(largest)))) : 1;
   PetscFunctionReturn(0);
 }
 
@@ -198,55 +239,59 @@ PetscErrorCode ExtractStencil(Mat matrix, DM dm, bool natural, const Box &box, S
     PetscCall(GhostCells(dm, l, &ghosts));
   }
 
-  // Single precision has room for 38 decimal places only: the matrix is taken in units of its largest diagonal.
-  *unit = 0;
-  for (PetscInt r = 0; r < rows; ++r)
-    for (PetscInt e = own.rows[r]; e < own.rows[r + 1]; ++e)
-      if (own.columns[e] == r && std::isfinite(PetscRealPart(own.values[e])))
-        *unit = std::max(*unit, PetscRealPart(own.values[e]));
-  PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, unit, 1, MPI_DOUBLE, MPI_MAX, comm));
-  if (!(*unit > 0)) *unit = 1;
+  PetscCall(Unit(comm, own, rows, unit));
   const double inverse_unit = 1 / *unit;
   Reader reader(box, stencil);
   Complaint complaint;
   isolated->clear();
-  Array alone = box.NewArray();
-  std::vector<double> diagonals(std::size_t(rows), 0.0), sums(std::size_t(rows), 0.0); // sums of whole rows
+  Array alone = box.NewArray(); // 1 in cells of isolated rows
+  const auto inside = [&l](std::size_t a, PetscInt i) { return l.n[a] == 1 || (i > l.lo[a] && i + 1 < l.hi[a]); };
   const Int3 size{l.hi[0] - l.lo[0], l.hi[1] - l.lo[1], l.hi[2] - l.lo[2]};
   PetscInt row = 0;
   ForOwned(l, [&](PetscInt i, PetscInt j, PetscInt k, std::size_t at) {
+    double diagonal = 0, sum = 0; // sum of the whole row
     bool coupled = false;
-    for (PetscInt e = own.rows[row]; e < own.rows[row + 1]; ++e) {
-      const PetscInt column = own.columns[e], step = column - row;
-      const double value = PetscRealPart(own.values[e]) * inverse_unit;
-      sums[std::size_t(row)] += value;
-      if (step == 0) {
-        diagonals[std::size_t(row)] = value;
-        continue;
+    const PetscInt begin = own.rows[row], end = own.rows[row + 1];
+    const bool inner = inside(0, i) && inside(1, j) && inside(2, k);
+    if (inner && reader.TakeInner(at, row, end - begin, own.columns + begin, own.values + begin, inverse_unit, &sum)) {
+      coupled = true;
+      diagonal = double(stencil->diagonal[at]);
+    } else {
+      sum = 0;
+      for (PetscInt e = begin; e < end; ++e) {
+        const PetscInt column = own.columns[e], step = column - row;
+        const double value = PetscRealPart(own.values[e]) * inverse_unit;
+        sum += value;
+        if (step == 0) {
+          diagonal = value;
+          continue;
+        }
+        if (value == 0) continue;
+        coupled = true;
+        const Int3 cell{column % size[0], column / size[0] % size[1], column / (size[0] * size[1])};
+        if (!reader.Take(at, {cell[0] + l.lo[0] - i, cell[1] + l.lo[1] - j, cell[2] + l.lo[2] - k}, value))
+          complaint.Note(Complaint::kNotAStar, first + row, first + column);
       }
-      if (value == 0) continue;
-      coupled = true;
-      const Int3 cell{column % size[0], column / size[0] % size[1], column / (size[0] * size[1])};
-      if (!reader.Take(at, {cell[0] + l.lo[0] - i, cell[1] + l.lo[1] - j, cell[2] + l.lo[2] - k}, value))
-        complaint.Note(Complaint::kNotAStar, first + row, first + column);
+      for (PetscInt e = other_part ? other.rows[row] : 0; other_part && e < other.rows[row + 1]; ++e) {
+        const double value = PetscRealPart(other.values[e]) * inverse_unit;
+        sum += value;
+        if (value == 0) continue;
+        coupled = true;
+        const PetscInt column = other_columns[other.columns[e]];
+        const auto found = ghosts.find(column);
+        if (found == ghosts.end() ||
+            !reader.Take(at, {found->second[0] - i, found->second[1] - j, found->second[2] - k}, value))
+          complaint.Note(Complaint::kNotAStar, first + row, column);
+      }
     }
-    for (PetscInt e = other_part ? other.rows[row] : 0; other_part && e < other.rows[row + 1]; ++e) {
-      const double value = PetscRealPart(other.values[e]) * inverse_unit;
-      sums[std::size_t(row)] += value;
-      if (value == 0) continue;
-      coupled = true;
-      const PetscInt column = other_columns[other.columns[e]];
-      const auto found = ghosts.find(column);
-      if (found == ghosts.end() ||
-          !reader.Take(at, {found->second[0] - i, found->second[1] - j, found->second[2] - k}, value))
-        complaint.Note(Complaint::kNotAStar, first + row, column);
-    }
-    const double diagonal = diagonals[std::size_t(row)];
-    if (!(diagonal > 0) || !std::isfinite(sums[std::size_t(row)])) complaint.Note(Complaint::kDiagonal, first + row, first + row);
+    if (!(diagonal > 0) || !std::isfinite(sum)) complaint.Note(Complaint::kDiagonal, first + row, first + row);
     if (!coupled) {
       alone[at] = 1;
       isolated->push_back({row, inverse_unit / diagonal});
+      diagonal = sum = 0;
     }
+    stencil->diagonal[at] = float(diagonal);
+    stencil->row_sum[at] = std::fabs(sum) > 1e-12 * diagonal ? float(sum) : 0;
     ++row;
   });
   PetscCall(own.Close());
@@ -259,32 +304,27 @@ PetscErrorCode ExtractStencil(Mat matrix, DM dm, bool natural, const Box &box, S
   for (Array *array : arrays) PetscCall(box.Exchange(array));
   for (std::size_t c = 0; c < stencil->lower.size(); ++c) {
     const std::ptrdiff_t o = l.Offset(stencil->lower[c]);
-    Array &lower = stencil->coupling[c], &upper = reader.upper[c];
     row = 0;
-    ForOwned(l, [&](PetscInt, PetscInt, PetscInt, std::size_t at) {
-      const std::size_t below = at + std::size_t(o);
-      const std::size_t above = at - std::size_t(o);
-      // What a row gives to an isolated one stays in its diagonal.
-      if (alone[below] > 0) sums[std::size_t(row)] += lower[at];
-      if (alone[above] > 0) sums[std::size_t(row)] += upper[at];
-      if (alone[at] > 0 || alone[below] > 0) {
-        lower[at] = 0;
-      } else if (std::fabs(lower[at] - upper[below]) > kSymmetry * diagonals[std::size_t(row)]) {
-        complaint.Note(Complaint::kNotSymmetric, first + row, -1);
+    ForRows(l, [&](std::size_t at) {
+      float *__restrict lower = stencil->coupling[c].data() + at, *__restrict sum = stencil->row_sum.data() + at;
+      const float *__restrict upper = reader.upper[c].data() + at, *__restrict gone = alone.data() + at;
+      const float *__restrict diagonal = stencil->diagonal.data() + at;
+      int mismatches = 0;
+      for (PetscInt i = 0; i < size[0]; ++i) {
+        const float below = gone[i + o], above = gone[i - o];
+        // What a row gives to an isolated one stays in its diagonal.
+        if (gone[i] == 0) sum[i] += below * lower[i] + above * upper[i];
+        const bool none = gone[i] > 0 || below > 0;
+        mismatches += !none && std::fabs(lower[i] - upper[i + o]) > kSymmetry * diagonal[i];
+        lower[i] = none ? 0 : lower[i];
       }
-      ++row;
+      for (PetscInt i = 0; mismatches && i < size[0]; ++i)
+        if (!(gone[i] > 0 || gone[i + o] > 0) && std::fabs(lower[i] - upper[i + o]) > kSymmetry * diagonal[i])
+          complaint.Note(Complaint::kNotSymmetric, first + row + i, -1);
+      row += size[0];
     });
   }
   PetscCall(Report(comm, dm, natural, l, complaint));
-  row = 0;
-  ForOwned(l, [&](PetscInt, PetscInt, PetscInt, std::size_t at) {
-    if (alone[at] == 0) {
-      const double diagonal = diagonals[std::size_t(row)], rest = sums[std::size_t(row)];
-      stencil->diagonal[at] = float(diagonal);
-      stencil->row_sum[at] = std::fabs(rest) > 1e-12 * diagonal ? float(rest) : 0;
-    }
-    ++row;
-  });
   PetscFunctionReturn(0);
 }
 

@@ -61,8 +61,15 @@ std::vector<Term> Terms(const SplitStencil &split, const Box &coarse, const Tran
 void AppliedSums(const SplitStencil &split, const Box &coarse, const std::vector<Array> &sums,
                  std::vector<Array> *applied) {
   const Layout &l = coarse.layout;
-  applied->assign(sums.size(), coarse.NewArray());
-  for (int s = 0; s < split.Places(); ++s)
+  *applied = coarse.NewArrays(sums.size());
+  for (int s = 0; s < split.Places(); ++s) {
+    std::vector<std::pair<Shifted, Shifted>> neighbours; // couplings, and the neighbours' sums
+    for (const Int3 &d : split.Directions()) {
+      std::ptrdiff_t shift;
+      const float *coupling = split.Coupling(s, d, &shift);
+      const SplitStencil::Place place = split.Move(s, d);
+      neighbours.push_back({{coupling, shift}, {sums[std::size_t(place.s)].data(), place.shift}});
+    }
     for (PetscInt K = l.lo[2]; K < l.hi[2]; ++K)
       for (PetscInt J = l.lo[1]; J < l.hi[1]; ++J) {
         const std::ptrdiff_t at = l.At(l.lo[0], J, K);
@@ -70,15 +77,33 @@ void AppliedSums(const SplitStencil &split, const Box &coarse, const std::vector
         float *out = (*applied)[std::size_t(s)].data() + at;
         const float *own = sums[std::size_t(s)].data() + at, *row_sum = split.RowSum(s).data() + at;
         for (PetscInt i = 0; i < count; ++i) out[i] = row_sum[i] * own[i];
-        for (const Int3 &d : split.Directions()) {
-          std::ptrdiff_t shift;
-          const float *c = split.Coupling(s, d, &shift) + at + shift;
-          const SplitStencil::Place place = split.Move(s, d);
-          const float *other = sums[std::size_t(place.s)].data() + at + place.shift;
+        for (const auto &neighbour : neighbours) {
+          const float *c = neighbour.first.first + at + neighbour.first.second;
+          const float *other = neighbour.second.first + at + neighbour.second.second;
           for (PetscInt i = 0; i < count; ++i) out[i] += c[i] * (own[i] - other[i]);
         }
       }
+  }
 }
+
+/// Adds one term to T entries of the product, on a row of coarse cells. The common factor stays in a register.
+template <int T>
+void AddTerm(PetscInt count, float factor, const float *__restrict w, const float *__restrict a, float *const *out_rows,
+             const float *const *v_rows) {
+  float *out[T];
+  const float *v[T];
+  for (int t = 0; t < T; ++t) out[t] = out_rows[t], v[t] = v_rows[t];
+#pragma GCC ivdep
+  for (PetscInt i = 0; i < count; ++i) {
+    const float p = factor * w[i] * a[i];
+#pragma GCC unroll 8
+    for (int t = 0; t < T; ++t) out[t][i] += p * v[t][i];
+  }
+}
+
+using AddTermFunction = void (*)(PetscInt, float, const float *, const float *, float *const *, const float *const *);
+constexpr AddTermFunction kAddTerm[] = {AddTerm<1>, AddTerm<2>, AddTerm<3>, AddTerm<4>,
+                                        AddTerm<5>, AddTerm<6>, AddTerm<7>, AddTerm<8>};
 
 } // namespace
 
@@ -87,27 +112,22 @@ PetscErrorCode GalerkinProduct(const SplitStencil &split, const Box &coarse, con
   PetscFunctionBeginUser;
   const Layout &l = coarse.layout;
   product->lower = LowerNeighbours(l.n, true);
-  product->coupling.assign(product->lower.size(), coarse.NewArray());
-  product->diagonal = coarse.NewArray();
-  product->row_sum = coarse.NewArray();
+  product->Allocate(coarse);
   const PetscInt count = l.hi[0] - l.lo[0];
 
   const std::vector<Term> terms = Terms(split, coarse, transfer, *product);
-  std::vector<float> part(std::size_t(count), 0.0f);
   for (PetscInt K = l.lo[2]; K < l.hi[2]; ++K)
     for (PetscInt J = l.lo[1]; J < l.hi[1]; ++J) {
       const std::ptrdiff_t at = l.At(l.lo[0], J, K);
       for (const Term &t : terms) {
-        const float *__restrict w = t.weight.first + at + t.weight.second;
-        const float *__restrict a = t.coupling.first + at + t.coupling.second;
-        float *__restrict p = part.data();
-        const float factor = t.sign * scale;
-        for (PetscInt i = 0; i < count; ++i) p[i] = factor * w[i] * a[i];
-        for (const auto &target : t.targets) {
-          float *__restrict out = product->coupling[std::size_t(target.first)].data() + at;
-          const float *__restrict v = target.second.first + at + target.second.second;
-          for (PetscInt i = 0; i < count; ++i) out[i] += p[i] * v[i];
+        float *out[8];
+        const float *v[8];
+        for (std::size_t n = 0; n < t.targets.size(); ++n) {
+          out[n] = product->coupling[std::size_t(t.targets[n].first)].data() + at;
+          v[n] = t.targets[n].second.first + at + t.targets[n].second.second;
         }
+        kAddTerm[t.targets.size() - 1](count, t.sign * scale, t.weight.first + at + t.weight.second,
+                                       t.coupling.first + at + t.coupling.second, out, v);
       }
     }
 
@@ -133,16 +153,17 @@ PetscErrorCode GalerkinProduct(const SplitStencil &split, const Box &coarse, con
   for (Array &c : product->coupling) fresh.push_back(&c);
   PetscCall(coarse.ExchangeDeep(fresh));
   // diagonal = row sum + all couplings; the upper ones are the neighbours' lower ones.
+  std::vector<double> sum(std::size_t(count), 0.0);
   for (PetscInt K = l.lo[2]; K < l.hi[2]; ++K)
     for (PetscInt J = l.lo[1]; J < l.hi[1]; ++J)
-      for (PetscInt i = l.lo[0]; i < l.hi[0]; ++i) {
-        const std::ptrdiff_t at = l.At(i, J, K);
-        double sum = product->row_sum[std::size_t(at)];
+      {
+        const std::ptrdiff_t at = l.At(l.lo[0], J, K);
+        for (PetscInt i = 0; i < count; ++i) sum[std::size_t(i)] = product->row_sum[std::size_t(at + i)];
         for (std::size_t k = 0; k < product->lower.size(); ++k) {
-          const std::ptrdiff_t o = l.Offset(product->lower[k]);
-          sum += double(product->coupling[k][std::size_t(at)]) + product->coupling[k][std::size_t(at - o)];
+          const float *below = product->coupling[k].data() + at, *above = below - l.Offset(product->lower[k]);
+          for (PetscInt i = 0; i < count; ++i) sum[std::size_t(i)] += double(below[i]) + double(above[i]);
         }
-        product->diagonal[std::size_t(at)] = float(std::max(sum, 0.0));
+        for (PetscInt i = 0; i < count; ++i) product->diagonal[std::size_t(at + i)] = float(std::max(sum[std::size_t(i)], 0.0));
       }
   PetscCall(coarse.ExchangeDeep({&product->diagonal}));
   PetscFunctionReturn(0);

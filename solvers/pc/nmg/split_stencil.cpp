@@ -11,7 +11,8 @@ void SplitStencil::SetUp(const Box &fine, const Stencil &stencil, const Box &coa
   for (const Int3 &d : lower_) directions_.push_back({-d[0], -d[1], -d[2]});
   std::vector<const Array *> sources = {&stencil.diagonal, &stencil.row_sum};
   for (const Array &c : stencil.coupling) sources.push_back(&c);
-  arrays_.assign(std::size_t(Places()), std::vector<Array>(sources.size(), coarse.NewArray()));
+  kinds_ = sources.size();
+  arrays_ = coarse.NewArrays(std::size_t(Places()) * kinds_);
   const Layout &l = fine.layout, &c = coarse.layout;
   // Coarse cells with one layer of ghosts, as far as the fine box reaches.
   Int3 first, last;
@@ -31,7 +32,7 @@ void SplitStencil::SetUp(const Box &fine, const Stencil &stencil, const Box &coa
           PetscInt begin = first[0], end = last[0];
           while (factor[0] * begin + p[0] < l.lo[0] - l.ghosts[0]) ++begin;
           while (factor[0] * (end - 1) + p[0] >= l.hi[0] + l.ghosts[0]) --end;
-          float *to = arrays_[std::size_t(s)][n].data() + c.At(begin, J, K);
+          float *to = arrays_[std::size_t(s) * kinds_ + n].data() + c.At(begin, J, K);
           const float *from = sources[n]->data() + l.At(factor[0] * begin + p[0], j, k);
           const PetscInt step = factor[0], count = end - begin;
           if (step == 2)
@@ -61,12 +62,12 @@ const float *SplitStencil::Coupling(int s, const Int3 &d, std::ptrdiff_t *shift)
   for (std::size_t k = 0; k < lower_.size(); ++k) {
     if (lower_[k] == d) {
       *shift = 0;
-      return arrays_[std::size_t(s)][2 + k].data();
+      return Part(s, 2 + k).data();
     }
     if (lower_[k] == Int3{-d[0], -d[1], -d[2]}) {
       const Place place = Move(s, d);
       *shift = place.shift;
-      return arrays_[std::size_t(place.s)][2 + k].data();
+      return Part(place.s, 2 + k).data();
     }
   }
   return nullptr;

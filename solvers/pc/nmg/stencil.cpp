@@ -69,8 +69,16 @@ int Stencil::Find(const Int3 &direction) const {
   return -1;
 }
 
+void Stencil::Allocate(const Box &box) {
+  coupling = box.NewArrays(lower.size() + 2);
+  row_sum = std::move(coupling.back());
+  coupling.pop_back();
+  diagonal = std::move(coupling.back());
+  coupling.pop_back();
+}
+
 Array Stencil::Scale() const {
-  Array scale(diagonal.size());
+  Array scale = std::move(Array::Make(1, diagonal.size())[0]);
   for (std::size_t i = 0; i < scale.size(); ++i) scale[i] = diagonal[i] > 0 ? 1 / std::sqrt(diagonal[i]) : 0;
   return scale;
 }
@@ -85,7 +93,7 @@ void ScaledStencil::SetUp(const Box &box, const Stencil &stencil) {
   const Layout &l = box.layout;
   offset_.clear();
   for (const Int3 &d : stencil.lower) offset_.push_back(l.Offset(d));
-  coupling_.assign(stencil.coupling.size(), box.NewArray());
+  coupling_ = box.NewArrays(stencil.coupling.size());
   const Array scale = stencil.Scale();
   // Owned cells and one layer of ghosts, whose couplings reach into the second.
   Int3 first, last;

@@ -19,6 +19,8 @@ struct Stencil {
   /// Number of a lower direction, -1 if it is none.
   int Find(const Int3 &direction) const;
   std::vector<Array *> Arrays();
+  /// Makes all arrays, zero, for the directions in `lower`.
+  void Allocate(const Box &box);
   /// D^(-1/2), 0 in cells without an unknown.
   Array Scale() const;
 };

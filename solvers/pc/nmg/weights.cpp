@@ -138,7 +138,7 @@ void Inject(const SplitStencil &split, int s, Transfer *transfer, std::vector<Ar
 } // namespace
 
 void ConstantWeights(const SplitStencil &split, const Box &coarse, Transfer *transfer, std::vector<Array> *sums) {
-  sums->assign(std::size_t(split.Places()), coarse.NewArray());
+  *sums = coarse.NewArrays(std::size_t(split.Places()));
   for (int s = 0; s < split.Places(); ++s) Inject(split, s, transfer, sums);
 }
 
@@ -146,7 +146,7 @@ PetscErrorCode BlackBoxWeights(const SplitStencil &split, const Box &coarse, Tra
                                std::vector<Array> *sums) {
   PetscFunctionBeginUser;
   const Layout &l = coarse.layout;
-  sums->assign(std::size_t(split.Places()), coarse.NewArray());
+  *sums = coarse.NewArrays(std::size_t(split.Places()));
   Inject(split, 0, transfer, sums);
   for (int odd = 1; odd <= 3; ++odd) {
     std::vector<Array *> fresh;
