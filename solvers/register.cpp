@@ -1,5 +1,6 @@
 #include "meshes/log.h"
 #include "solvers/krylearn.h"
+#include "solvers/ksp/dcdm.h"
 #include "solvers/pc/nmg.h"
 #include <cstring>
 
@@ -45,6 +46,7 @@ PetscErrorCode KrylearnInitialize(void) {
   PetscFunctionBeginUser;
   PetscCall(RefuseOtherPetsc());
   PetscCall(krylearn::KrylearnRegisterEvents());
+  PetscCall(KSPRegister(KSPDCDM, KSPCreate_DCDM));
   PetscCall(PCRegister(PCNMG, PCCreate_NMG));
   PetscFunctionReturn(0);
 }
