@@ -1,6 +1,7 @@
 #include "meshes/log.h"
 #include "solvers/krylearn.h"
 #include "solvers/ksp/dcdm.h"
+#include "solvers/pc/neural.h"
 #include "solvers/pc/nmg.h"
 #include <cstring>
 
@@ -48,6 +49,7 @@ PetscErrorCode KrylearnInitialize(void) {
   PetscCall(krylearn::KrylearnRegisterEvents());
   PetscCall(KSPRegister(KSPDCDM, KSPCreate_DCDM));
   PetscCall(PCRegister(PCNMG, PCCreate_NMG));
+  PetscCall(PCRegister(PCNEURAL, PCCreate_Neural));
   PetscFunctionReturn(0);
 }
 

@@ -1,0 +1,177 @@
+// Trains networks as preconditioners on the named Poisson problems, and tells what a model file holds.
+#include "apps/app.h"
+#include "meshes/files.h"
+#include "solvers/compare/environment.h"
+#include "solvers/training_geometry.h"
+#include <csignal>
+#include <sstream>
+#include <unistd.h>
+
+using namespace krylearn;
+
+namespace {
+
+const char help[] = R"(train: trains networks that precondition -div(alpha grad p) = f, and tells what a model holds.
+
+  train -arch NAME -problem NAMES -grid nx,ny[,nz][:...] -o MODEL [-steps N] [-log FILE]
+  train -info MODEL
+
+Geometries are made on the fly from named problems, with seeds from 1000000 on, which nobody else takes. Training carries
+on a pool of live solves with deep conjugate directions; the model that needs the fewest iterations on held-out geometries is kept.
+SIGUSR1 writes a checkpoint at the next step; -resume goes on from it.
+
+  mpirun -n 2 train -arch vcycle -problem obstacles -grid 64,64 -o vcycle.pt
+  poisson -problem obstacles -grid 256,256 -ksp_type dcdm -pc_type neural -pc_neural_model vcycle.pt
+
+)";
+
+volatile std::sig_atomic_t signals = 0;
+void OnSignal(int) { signals = signals + 1; }
+
+struct Settings {
+  nets::TrainingSpec spec;
+  ProblemSpec problem;
+  std::string info;
+  bool chosen = false;
+};
+
+std::vector<std::string> Split(const std::string &text, char at) {
+  std::vector<std::string> parts;
+  std::istringstream stream(text);
+  for (std::string part; std::getline(stream, part, at);) parts.push_back(part);
+  return parts;
+}
+
+PetscErrorCode ParseGrids(MPI_Comm comm, const std::string &text, std::vector<nets::Index> *grids) {
+  PetscFunctionBeginUser;
+  grids->clear();
+  for (const std::string &one : Split(text, ':')) {
+    long n[3] = {0, 0, 1};
+    char rest = 0;
+    const int count = std::sscanf(one.c_str(), "%ld,%ld,%ld%c", &n[0], &n[1], &n[2], &rest);
+    PetscCheck((count == 2 && one.find(',') == one.rfind(',')) || count == 3, comm, PETSC_ERR_USER_INPUT,
+               "-grid %s: give grids such as 64,64 or 32,32,32, several separated by colons", text.c_str());
+    PetscCheck(n[0] > 0 && n[1] > 0 && n[2] > 0, comm, PETSC_ERR_USER_INPUT, "-grid %s: a grid without cells",
+               text.c_str());
+    grids->push_back({n[0], n[1], n[2]});
+  }
+  PetscCheck(!grids->empty(), comm, PETSC_ERR_USER_INPUT, "-grid needs a grid, such as 64,64");
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode ReadLong(OptionReader *options, const char *key, const char *meaning, long *value) {
+  PetscFunctionBeginUser;
+  PetscInt number = PetscInt(*value);
+  PetscCall(options->Int(key, meaning, &number));
+  *value = long(number);
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode ReadSettings(MPI_Comm comm, Settings *s) {
+  PetscFunctionBeginUser;
+  nets::TrainingSpec &spec = s->spec;
+  OptionReader options(comm, "Model and data");
+  std::string problems = "obstacles", grids = "64,64", architecture_options;
+  bool arch, problem, grid, info;
+  PetscCall(options.String("info", "tell what this model file holds, and stop", &s->info, &info));
+  PetscCall(options.String("arch", "architecture of the network", &spec.architecture, &arch));
+  PetscCall(options.String("arch_options", "its options, such as channels=8,layers=3", &architecture_options));
+  PetscCall(options.String("problem", "names of the problems to train on, separated by commas", &problems, &problem));
+  PetscCall(options.String("grid", "cells nx,ny[,nz]; several sizes separated by colons", &grids, &grid));
+  PetscCall(ReadProblemParameters(&options, &s->problem));
+  PetscCall(options.String("o", "file for the model", &spec.output));
+  PetscCall(options.String("init", "model to start from", &spec.init));
+  OptionReader training(comm, "Training");
+  PetscCall(ReadLong(&training, "seed", "seed of the parameters and of everything drawn", &spec.seed));
+  PetscCall(ReadLong(&training, "steps", "steps of training", &spec.steps));
+  PetscCall(training.Real("rate", "largest learning rate", "1", &spec.rate));
+  PetscCall(ReadLong(&training, "pool_geometries", "geometries of the pool, over all ranks", &spec.geometries));
+  PetscCall(ReadLong(&training, "pool_solves", "live solves on each geometry", &spec.right_sides));
+  PetscCall(ReadLong(&training, "batch_geometries", "geometries of a step, over all ranks", &spec.batch_geometries));
+  PetscCall(ReadLong(&training, "batch_solves", "solves of a step on each geometry", &spec.batch_right_sides));
+  PetscCall(ReadLong(&training, "validate_every", "steps between validations", &spec.validate_every));
+  PetscCall(ReadLong(&training, "validation_geometries", "held-out geometries a problem and size",
+                     &spec.validation_geometries));
+  PetscCall(training.String("log", "CSV file for loss and iterations", &spec.log));
+  PetscCall(training.String("checkpoint", "file to go on from after an interruption", &spec.checkpoint));
+  PetscCall(training.Real("checkpoint_interval", "time between checkpoints", "s", &spec.checkpoint_seconds));
+  PetscCall(training.Bool("resume", "go on from -checkpoint", &spec.resume));
+  spec.families = Split(problems, ',');
+  PetscCheck(!spec.families.empty(), comm, PETSC_ERR_USER_INPUT, "-problem needs a name");
+  PetscCall(ParseGrids(comm, grids, &spec.grids));
+  for (const std::string &option : Split(architecture_options, ',')) {
+    const auto equals = option.find('=');
+    PetscCheck(equals != std::string::npos && equals > 0, comm, PETSC_ERR_USER_INPUT,
+               "-arch_options %s: give KEY=VALUE, several separated by commas", architecture_options.c_str());
+    spec.options[option.substr(0, equals)] = option.substr(equals + 1);
+  }
+  PetscCheck(!spec.resume || !spec.checkpoint.empty(), comm, PETSC_ERR_USER_INPUT, "-resume needs -checkpoint FILE");
+  PetscCheck(spec.seed >= 0 && spec.seed < 10000, comm, PETSC_ERR_USER_INPUT, "-seed %ld: give 0 to 9999", spec.seed);
+  s->chosen = arch || problem || grid || info || spec.resume;
+  PetscCall(RefuseMisspeltOptions(comm));
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode PrintInfo(MPI_Comm comm, const std::string &path) {
+  PetscFunctionBeginUser;
+  nets::Library *library;
+  nets::ModelInfo info;
+  PetscCall(OpenNetworks(comm, &library));
+  PetscCall(GuardedNetworkCall(comm, "Cannot tell what a model holds", [&] { info = library->Info(comm, path); }));
+  PetscCall(PetscPrintf(comm, "architecture      %s\ndimension         %d\nparameters        %ld\n",
+                        info.architecture.c_str(), info.dim, info.parameters));
+  for (const auto &o : info.options)
+    PetscCall(PetscPrintf(comm, "option            %s = %s\n", o.first.c_str(), o.second.c_str()));
+  for (const auto &o : info.about) PetscCall(PetscPrintf(comm, "%-17s %s\n", o.first.c_str(), o.second.c_str()));
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode CheckWritable(MPI_Comm comm, const std::string &path) {
+  PetscFunctionBeginUser;
+  PetscMPIInt rank;
+  PetscCallMPI(MPI_Comm_rank(comm, &rank));
+  const std::string complaint = rank == 0 && !path.empty() ? WhyNotWritable(path) : "";
+  if (rank == 0) unlink((path + ".part").c_str()); // of the trial
+  PetscCall(AgreeOnComplaint(comm, PETSC_ERR_FILE_OPEN, "Cannot write '" + path + "'", complaint));
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode TrainModel(MPI_Comm comm, Settings *s) {
+  PetscFunctionBeginUser;
+  nets::TrainingSpec &spec = s->spec;
+  PetscCheck(!spec.output.empty(), comm, PETSC_ERR_USER_INPUT, "Give a file for the model: -o MODEL");
+  for (const std::string &path : {spec.output, spec.log, spec.checkpoint}) PetscCall(CheckWritable(comm, path));
+  nets::Library *library;
+  PetscCall(OpenNetworks(comm, &library));
+  Csv environment;
+  PetscCall(DescribeEnvironment(comm, &environment));
+  for (const auto &row : environment.rows)
+    if (row.size() >= 2 && (row[0] == "revision" || row[0] == "command")) spec.about[row[0]] = row[1];
+  std::signal(SIGUSR1, OnSignal);
+  spec.signal = &signals;
+  spec.say = [](const std::string &line) { std::printf("%s\n", line.c_str()), std::fflush(stdout); };
+  nets::TrainingReport report;
+  PetscCall(GuardedNetworkCall(comm, "Training failed",
+                               [&] { report = library->Train(comm, spec, TrainingGeometries(s->problem)); }));
+  for (const auto &row : report.rows)
+    PetscCall(PetscPrintf(comm, "iterations        %s %ld x %ld x %ld: median %g, worst %g\n", row.family.c_str(), row.n[0],
+                          row.n[1], row.n[2], row.median, row.worst));
+  PetscCall(PetscPrintf(comm, "training          %ld steps in %.1f s, %.0f samples/s\nmodel             %s\n",
+                        report.steps, report.seconds, report.samples_per_second, spec.output.c_str()));
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode Body(MPI_Comm comm) {
+  PetscFunctionBeginUser;
+  Settings settings;
+  PetscCall(ReadSettings(comm, &settings));
+  if (HelpWanted()) PetscFunctionReturn(0);
+  if (!settings.chosen) PetscCall(PetscPrintf(comm, "%sAll options: train -help\n", help));
+  else if (!settings.info.empty()) PetscCall(PrintInfo(comm, settings.info));
+  else PetscCall(TrainModel(comm, &settings));
+  PetscFunctionReturn(0);
+}
+
+} // namespace
+
+int main(int argc, char **argv) { return RunApp(argc, argv, help, Body); }

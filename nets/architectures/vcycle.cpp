@@ -1,0 +1,103 @@
+// A symmetric multigrid V(1,1) cycle whose smoothers are stencils that a small network computes from the geometry.
+//
+// On a level with operator A, D its diagonal: the network turns the channels of the geometry into a stencil K(i) for each
+// cell i, and the smoother is S = D^(-1/2) K D^(-1/2).
+//   1. x = S r                       3. x += P e, piecewise constant
+//   2. e = cycle(Pᵀ (r − A x))       4. x += Sᵀ (r − A x), the adjoint of step 1
+// Coarse operators are GridOperator::Coarsened(), down to a single cell, which is solved exactly. All levels share one set
+// of parameters. The whole is linear and symmetric in r; with zero in place of the network it is damped Jacobi.
+// Kernels that depend on the geometry by way of a network: Lan et al., ICML 2024; here they smooth instead of transfer.
+#include "nets/architecture.h"
+#include <cmath>
+
+namespace krylearn {
+namespace nets {
+namespace {
+
+constexpr double kDamping = 0.8; ///< of the Jacobi smoother that training starts from
+
+class VCyclePrepared : public Prepared {
+public:
+  struct Level {
+    GridOperator op;
+    at::Tensor weights; ///< of the smoother, padded; undefined on the last level
+    at::Tensor fluid;   ///< on the finest level: 1 in cells with an unknown
+  };
+  explicit VCyclePrepared(std::vector<Level> levels) : levels_(std::move(levels)) {}
+
+  at::Tensor Apply(const at::Tensor &r) const override { return Cycle(0, r) * levels_[0].fluid; }
+
+  double Flops() const override {
+    double flops = 0;
+    for (const Level &level : levels_) {
+      const double weights = level.weights.defined() ? double(level.weights.size(0)) : 0;
+      flops += double(level.op.partition.OwnedCells()) * (4 * weights + 2 * (6.0 * level.op.dim + 3) + 4);
+    }
+    return flops;
+  }
+
+private:
+  at::Tensor Cycle(std::size_t number, const at::Tensor &r) const {
+    const Level &level = levels_[number];
+    const GridOperator &op = level.op;
+    if (!level.weights.defined()) return r * (op.scale * op.scale);
+    at::Tensor x = Stencil(level.weights, r, op.partition, op.dim);
+    x = x + Prolong(Cycle(number + 1, Restrict(op.Residual(r, x), op.partition)), op.partition);
+    return x + StencilAdjoint(level.weights, op.Residual(r, x), op.partition, op.dim);
+  }
+
+  std::vector<Level> levels_;
+};
+
+class VCycleNet : public Net {
+public:
+  VCycleNet(const Options &options, int dim, long seed) : dim_(dim) {
+    const long channels = WholeNumber(options, "channels", 1, 256), layers = WholeNumber(options, "layers", 1, 20);
+    const std::int64_t deep = dim == 3 ? 3 : 1;
+    for (long l = 0; l < layers; ++l) {
+      const bool last = l + 1 == layers;
+      const std::int64_t in = l == 0 ? dim + 2 : channels, out = last ? (dim == 3 ? 27 : 9) : channels;
+      const std::vector<std::int64_t> shape = {out, in, deep, 3, 3};
+      const double bound = std::sqrt(6.0 / double(in * 9 * deep));
+      parameters.push_back({"kernel" + std::to_string(l), last ? at::zeros(shape) : RandomParameter(shape, bound, seed, l)});
+      parameters.push_back({"bias" + std::to_string(l), at::zeros({out})});
+    }
+  }
+
+  std::unique_ptr<Prepared> Prepare(const GridOperator &finest) const override {
+    std::vector<VCyclePrepared::Level> levels;
+    levels.push_back({finest, {}, (finest.scale > 0).to(finest.scale.scalar_type())});
+    while (!levels.back().op.IsOneCell()) {
+      levels.back().weights = Weights(levels.back().op);
+      levels.push_back({levels.back().op.Coarsened(), {}, {}});
+    }
+    return std::make_unique<VCyclePrepared>(std::move(levels));
+  }
+
+private:
+  at::Tensor Weights(const GridOperator &op) const {
+    at::Tensor x = op.Channels();
+    for (std::size_t l = 0; l + 1 < parameters.size(); l += 2) {
+      x = Convolution(x, parameters[l].second, parameters[l + 1].second, op.partition, dim_);
+      if (l + 2 < parameters.size()) x = at::elu(x);
+    }
+    at::Tensor base = at::zeros({x.size(0), 1, 1, 1}, x.options());
+    base[x.size(0) / 2].fill_(kDamping);
+    return WithHalo((x + base) * op.scale * op.NeighbourScales(), op.partition, OneLayer(dim_));
+  }
+
+  int dim_;
+};
+
+} // namespace
+
+Architecture VCycle() {
+  return {"vcycle", "symmetric multigrid V(1,1) with learned smoothing stencils; linear", true,
+          {{"channels", "8"}, {"layers", "3"}},
+          [](const Options &options, int dim, long seed) -> std::unique_ptr<Net> {
+            return std::make_unique<VCycleNet>(options, dim, seed);
+          }};
+}
+
+} // namespace nets
+} // namespace krylearn

@@ -1,0 +1,83 @@
+// What stands behind the door: nets.h.
+#include "nets/model_file.h"
+#include "nets/training/trainer.h"
+#include <ATen/Parallel.h>
+#include <stdexcept>
+
+namespace krylearn {
+namespace nets {
+namespace {
+
+class LoadedNetwork : public Network {
+public:
+  LoadedNetwork(const Model &model, const std::string &path)
+      : net_(NetOf(model, path)), architecture_(FindArchitecture(model.architecture)), dim_(model.dim), path_(path) {}
+
+  void SetUp(const Geometry &geometry) override {
+    if (geometry.Dim() != dim_)
+      throw std::invalid_argument("model file '" + path_ + "' is for " + std::to_string(dim_) + "D grids, but this one is " +
+                                  std::to_string(geometry.Dim()) + "D");
+    at::NoGradGuard no_gradients;
+    prepared_ = net_->Prepare(MakeOperator(geometry, at::kFloat));
+    const Partition &p = geometry.partition;
+    shape_ = {1, p.Owned(2), p.Owned(1), p.Owned(0)};
+  }
+
+  void Apply(const float *r, float *q) override {
+    at::NoGradGuard no_gradients;
+    const at::Tensor in = at::from_blob(const_cast<float *>(r), shape_, at::kFloat); // only read
+    const at::Tensor out = prepared_->Apply(in).contiguous();
+    std::copy(out.data_ptr<float>(), out.data_ptr<float>() + out.numel(), q);
+  }
+
+  bool Linear() const override { return architecture_.linear; }
+  int Dim() const override { return dim_; }
+  long Parameters() const override { return net_->Size(); }
+  double Flops() const override { return prepared_ ? prepared_->Flops() : 0; }
+  std::string Architecture() const override { return architecture_.name; }
+
+private:
+  std::unique_ptr<Net> net_;
+  const nets::Architecture &architecture_;
+  int dim_;
+  std::string path_;
+  std::unique_ptr<Prepared> prepared_;
+  std::vector<std::int64_t> shape_;
+};
+
+class TheLibrary : public Library {
+public:
+  TheLibrary() {
+    at::set_num_threads(1); // two threads inside a rank are slower than one where ranks fill the cores
+  }
+  std::unique_ptr<Network> Load(MPI_Comm comm, const std::string &path) override {
+    return std::make_unique<LoadedNetwork>(ReadModel(comm, path), path);
+  }
+  ModelInfo Info(MPI_Comm comm, const std::string &path) override {
+    const Model model = ReadModel(comm, path);
+    ModelInfo info;
+    info.architecture = model.architecture;
+    info.dim = model.dim;
+    info.options = model.options;
+    info.about = model.about;
+    for (const auto &t : model.tensors) info.parameters += long(t.second.numel());
+    return info;
+  }
+  std::vector<std::pair<std::string, std::string>> ArchitectureList() override {
+    std::vector<std::pair<std::string, std::string>> list;
+    for (const auto &a : Architectures()) list.push_back({a.name, a.summary});
+    return list;
+  }
+  TrainingReport Train(MPI_Comm comm, const TrainingSpec &spec, const GeometrySource &source) override {
+    return nets::Train(comm, spec, source);
+  }
+};
+
+} // namespace
+} // namespace nets
+} // namespace krylearn
+
+extern "C" krylearn::nets::Library *krylearn_nets_library(int door_version) {
+  static krylearn::nets::TheLibrary library;
+  return door_version == krylearn::nets::kDoorVersion ? &library : nullptr;
+}

@@ -1,0 +1,227 @@
+#include "nets/model_file.h"
+#include <array>
+#include <cerrno>
+#include <cstdint>
+#include <cstdio>
+#include <cstring>
+#include <fcntl.h>
+#include <sstream>
+#include <stdexcept>
+#include <unistd.h>
+
+namespace krylearn {
+namespace nets {
+namespace {
+
+constexpr char kMagic[] = "KRYLMODL";
+constexpr std::uint32_t kVersion = 1;
+constexpr std::size_t kHead = 24;
+
+/// CRC-32 as in ISO 3309: finds every change within 32 neighbouring bits.
+std::uint32_t Checksum(const char *bytes, std::size_t count) {
+  static const std::array<std::uint32_t, 256> table = [] {
+    std::array<std::uint32_t, 256> t{};
+    for (std::uint32_t i = 0; i < 256; ++i) {
+      t[i] = i;
+      for (int bit = 0; bit < 8; ++bit) t[i] = (t[i] >> 1) ^ (t[i] & 1 ? 0xedb88320u : 0);
+    }
+    return t;
+  }();
+  std::uint32_t crc = ~0u;
+  for (std::size_t i = 0; i < count; ++i) crc = table[(crc ^ static_cast<unsigned char>(bytes[i])) & 255] ^ (crc >> 8);
+  return ~crc;
+}
+
+template <class T> void Put(std::string *bytes, T value) {
+  for (std::size_t i = 0; i < sizeof value; ++i) *bytes += char(value >> (8 * i) & 255);
+}
+template <class T> T Take(const std::string &bytes, std::size_t at) {
+  T value = 0;
+  for (std::size_t i = 0; i < sizeof value; ++i) value |= T(static_cast<unsigned char>(bytes[at + i])) << (8 * i);
+  return value;
+}
+
+std::string OneLine(std::string text) {
+  for (char &c : text)
+    if (c == '\n' || c == '\r') c = ' ';
+  return text;
+}
+
+std::string Bytes(const Model &model) {
+  std::string text = "architecture " + model.architecture + "\ndimension " + std::to_string(model.dim) + "\n", data;
+  for (const auto &o : model.options) text += "option " + o.first + " " + OneLine(o.second) + "\n";
+  for (const auto &o : model.about) text += "about " + o.first + " " + OneLine(o.second) + "\n";
+  for (const auto &t : model.tensors) {
+    text += "tensor " + t.first;
+    for (const std::int64_t size : t.second.sizes()) text += " " + std::to_string(size);
+    text += "\n";
+    const at::Tensor values = t.second.detach().to(at::kFloat).contiguous();
+    for (std::int64_t i = 0; i < values.numel(); ++i) {
+      std::uint32_t bits;
+      std::memcpy(&bits, values.data_ptr<float>() + i, sizeof bits);
+      Put(&data, bits);
+    }
+  }
+  std::string rest;
+  Put(&rest, std::uint64_t(text.size() + 1 + data.size()));
+  rest += text + "\n" + data;
+  std::string all = kMagic;
+  Put(&all, kVersion);
+  Put(&all, Checksum(rest.data(), rest.size()));
+  return all + rest;
+}
+
+[[noreturn]] void Refuse(const std::string &path, const std::string &why) {
+  throw std::runtime_error("model file '" + path + "' " + why);
+}
+
+Model Parse(const std::string &bytes, const std::string &path) {
+  if (bytes.size() < 8 || bytes.compare(0, 8, kMagic) != 0)
+    Refuse(path, "is no model of Krylearn (expected it to start with " + std::string(kMagic) + ")");
+  if (bytes.size() < kHead) Refuse(path, "is cut off in its first bytes");
+  const auto version = Take<std::uint32_t>(bytes, 8);
+  if (version != kVersion)
+    Refuse(path, "has format version " + std::to_string(version) + ", expected " + std::to_string(kVersion) +
+                     (version > kVersion ? "; it was written by a newer Krylearn, or is damaged" : "; it is damaged"));
+  const auto length = Take<std::uint64_t>(bytes, 16);
+  if (bytes.size() - kHead < length)
+    Refuse(path, "is cut off or damaged: expected " + std::to_string(length) + " bytes after its head, found " +
+                     std::to_string(bytes.size() - kHead));
+  if (bytes.size() - kHead > length || Checksum(bytes.data() + 16, bytes.size() - 16) != Take<std::uint32_t>(bytes, 12))
+    Refuse(path, "is damaged: its checksum does not match");
+
+  Model model;
+  std::istringstream text(bytes.substr(kHead));
+  std::string line;
+  std::size_t at = kHead;
+  std::vector<std::vector<std::int64_t>> shapes;
+  while (std::getline(text, line) && !line.empty()) {
+    at += line.size() + 1;
+    std::istringstream words(line);
+    std::string key, name;
+    words >> key;
+    if (key == "architecture") words >> model.architecture;
+    else if (key == "dimension") words >> model.dim;
+    else if (key == "option" || key == "about") {
+      words >> name;
+      std::string value;
+      std::getline(words >> std::ws, value);
+      (key == "option" ? model.options : model.about)[name] = value;
+    } else if (key == "tensor") {
+      words >> name;
+      shapes.emplace_back();
+      for (std::int64_t size; words >> size;) shapes.back().push_back(size);
+      model.tensors.push_back({name, {}});
+    }
+  }
+  ++at;
+  for (std::size_t t = 0; t < shapes.size(); ++t) {
+    const at::Tensor values = at::empty(shapes[t], at::kFloat);
+    if (at + 4 * std::size_t(values.numel()) > bytes.size()) Refuse(path, "holds less than its tensors need");
+    for (std::int64_t i = 0; i < values.numel(); ++i, at += 4) {
+      const auto bits = Take<std::uint32_t>(bytes, at);
+      std::memcpy(values.data_ptr<float>() + i, &bits, sizeof bits);
+    }
+    model.tensors[t].second = values;
+  }
+  return model;
+}
+
+std::string Shape(const at::Tensor &t) {
+  std::string text = "[";
+  for (const std::int64_t size : t.sizes()) text += (text.size() > 1 ? ", " : "") + std::to_string(size);
+  return text + "]";
+}
+
+std::string FolderOf(const std::string &path) {
+  const auto slash = path.find_last_of('/');
+  return slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
+}
+
+/// Brings what has been written to the disk; some file systems cannot do so for folders, and say EINVAL.
+bool Sync(const std::string &path) {
+  const int file = open(path.c_str(), O_RDONLY);
+  if (file < 0) return false;
+  const bool fine = fsync(file) == 0 || errno == EINVAL;
+  close(file);
+  return fine;
+}
+
+} // namespace
+
+Model ModelOf(const Net &net, const std::string &architecture, int dim, const Options &options) {
+  Model model;
+  model.architecture = architecture;
+  model.dim = dim;
+  model.options = options;
+  for (const auto &p : net.parameters) model.tensors.push_back({p.first, p.second.detach().clone()});
+  return model;
+}
+
+std::unique_ptr<Net> NetOf(const Model &model, const std::string &path) {
+  std::unique_ptr<Net> net;
+  try {
+    const Architecture &architecture = FindArchitecture(model.architecture);
+    if (model.dim != 2 && model.dim != 3) throw std::invalid_argument("a model of " + std::to_string(model.dim) + " dimensions");
+    net = architecture.make(FillOptions(architecture, model.options), model.dim, 0);
+  } catch (const std::invalid_argument &e) { Refuse(path, std::string("cannot be used: ") + e.what()); }
+  if (net->parameters.size() != model.tensors.size())
+    Refuse(path, "has " + std::to_string(model.tensors.size()) + " tensors, expected " +
+                     std::to_string(net->parameters.size()) + " for architecture " + model.architecture);
+  for (std::size_t i = 0; i < net->parameters.size(); ++i) {
+    auto &mine = net->parameters[i];
+    const auto &its = model.tensors[i];
+    if (mine.first != its.first || mine.second.sizes() != its.second.sizes())
+      Refuse(path, "has tensor " + its.first + " " + Shape(its.second) + ", expected " + mine.first + " " +
+                       Shape(mine.second) + " for architecture " + model.architecture);
+    mine.second = its.second.clone();
+  }
+  return net;
+}
+
+std::string WhyNotWritable(const std::string &path) {
+  if (path.empty() || path.back() == '/') return "the name of the file is missing";
+  const std::string temporary = path + ".part";
+  const int file = open(temporary.c_str(), O_CREAT | O_WRONLY, 0666);
+  if (file < 0) return std::string(std::strerror(errno)) + " (folder '" + FolderOf(path) + "')";
+  close(file);
+  unlink(temporary.c_str());
+  return "";
+}
+
+void WriteModel(const std::string &path, const Model &model) {
+  const std::string bytes = Bytes(model), temporary = path + ".part";
+  std::FILE *file = std::fopen(temporary.c_str(), "wb");
+  bool fine = file && std::fwrite(bytes.data(), 1, bytes.size(), file) == bytes.size();
+  fine = file && std::fclose(file) == 0 && fine;
+  fine = fine && Sync(temporary) && std::rename(temporary.c_str(), path.c_str()) == 0 && Sync(FolderOf(path));
+  if (fine) return;
+  const std::string reason = std::strerror(errno);
+  unlink(temporary.c_str());
+  throw std::runtime_error("cannot write model file '" + path + "': " + reason);
+}
+
+Model ReadModel(MPI_Comm comm, const std::string &path) {
+  int rank;
+  MPI_Comm_rank(comm, &rank);
+  std::string bytes, error;
+  long facts[2] = {-1, 0};
+  if (rank == 0) {
+    errno = 0;
+    std::FILE *file = std::fopen(path.c_str(), "rb");
+    char buffer[65536];
+    for (std::size_t got; file && (got = std::fread(buffer, 1, sizeof buffer, file)) > 0;) bytes.append(buffer, got);
+    if (!file || std::ferror(file)) facts[1] = errno ? errno : EIO;
+    else facts[0] = long(bytes.size());
+    if (file) std::fclose(file);
+    if (facts[0] > 2147483647L) facts[0] = -1, facts[1] = EFBIG;
+  }
+  MPI_Bcast(facts, 2, MPI_LONG, 0, comm);
+  if (facts[0] < 0) Refuse(path, std::string("cannot be read: ") + std::strerror(int(facts[1])));
+  bytes.resize(std::size_t(facts[0]));
+  MPI_Bcast(&bytes[0], int(bytes.size()), MPI_CHAR, 0, comm);
+  return Parse(bytes, path); // the same on all ranks
+}
+
+} // namespace nets
+} // namespace krylearn

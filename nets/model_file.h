@@ -1,0 +1,37 @@
+/// \file
+/// Models on disk: weights, what they belong to and where they come from, in one checked file.
+///
+///     bytes 0-7    KRYLMODL
+///     8-11, 12-15  format version; CRC-32 of everything after it (both little-endian, 32 bits)
+///     16-23        length of what follows
+///     24-          text: lines `key value`, first architecture, dimension, `option KEY VALUE`, `about KEY VALUE`, then
+///                  `tensor NAME SIZE SIZE …`; an empty line; the tensors, float32, one after the other
+#pragma once
+#include "nets/architecture.h"
+
+namespace krylearn {
+namespace nets {
+
+struct Model {
+  std::string architecture;
+  int dim = 2;
+  Options options;
+  Options about; ///< provenance: data, seed, steps, final metric, wall time, revision of the code
+  std::vector<std::pair<std::string, at::Tensor>> tensors;
+};
+
+/// A net's parameters as a model, and a net from a model: std::runtime_error where the parameters are not those of the
+/// architecture, naming file, expected and found.
+Model ModelOf(const Net &net, const std::string &architecture, int dim, const Options &options);
+std::unique_ptr<Net> NetOf(const Model &model, const std::string &path);
+
+/// Writes under a temporary name and renames. std::runtime_error names file and reason. One rank.
+void WriteModel(const std::string &path, const Model &model);
+/// Refuses (std::runtime_error) files that are missing, foreign, cut off, damaged or of another format version, naming
+/// file, expected and found. All ranks get the model or the error. Collective.
+Model ReadModel(MPI_Comm comm, const std::string &path);
+/// Why a model cannot be written at `path`, or nothing. One rank.
+std::string WhyNotWritable(const std::string &path);
+
+} // namespace nets
+} // namespace krylearn

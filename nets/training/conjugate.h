@@ -1,0 +1,24 @@
+/// \file
+/// Deep conjugate directions on tensors, for training and validation; KSPDCDM is the same for PETSc.
+#pragma once
+#include "nets/architecture.h"
+
+namespace krylearn {
+namespace nets {
+
+/// Sums over all cells, of all ranks, for each right-hand side: [batch]. Not differentiable over ranks. Collective.
+at::Tensor Dot(const at::Tensor &a, const at::Tensor &b, const Partition &partition);
+
+struct ConjugateResult {
+  at::Tensor x;
+  std::vector<long> iterations; ///< of each right-hand side, to the tolerance; `most` + 1 where it was not reached
+};
+
+/// Solves A x = b, [batch, z, y, x] in double precision, each right-hand side for itself: directions from `net` in
+/// precision `type`, A-orthogonal to the last two, exact line search, until ‖r‖ ≤ rtol ‖b‖ or `most` iterations. Directions
+/// that are none of descent are replaced by the residual. Collective.
+ConjugateResult SolveConjugate(const GridOperator &op, const Prepared &net, at::ScalarType type, const at::Tensor &b,
+                               double rtol, long most);
+
+} // namespace nets
+} // namespace krylearn

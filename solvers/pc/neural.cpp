@@ -1,0 +1,231 @@
+// PCNEURAL: a trained network as a PETSc preconditioner.
+#include "solvers/pc/neural.h"
+#include "meshes/log.h"
+#include "solvers/pc/neural/geometry.h"
+#include "solvers/pc/pc_grid.h"
+#include <cmath>
+#include <new>
+#include <petsc/private/pcimpl.h>
+#include <string>
+
+namespace {
+
+using namespace krylearn;
+
+struct PC_Neural {
+  std::string model;
+  PCGrid grid{"PCNEURAL", "pc_neural_grid"};
+  MPI_Comm comm = MPI_COMM_NULL; ///< of the network's halos
+  std::unique_ptr<nets::Network> network;
+  std::vector<nmg::IsolatedRow> isolated;
+  std::vector<float> r, q;
+  double unit = 1; ///< of the matrix
+  double in = 1;   ///< what residuals are multiplied by, to be of order 1 at the start of a solve
+};
+
+PC_Neural *Data(PC pc) { return static_cast<PC_Neural *>(pc->data); }
+
+PetscErrorCode PCReset_Neural(PC pc) {
+  PC_Neural *neural = Data(pc);
+  PetscFunctionBegin;
+  neural->network.reset();
+  neural->isolated.clear();
+  PetscCall(neural->grid.Reset());
+  if (neural->comm != MPI_COMM_NULL) PetscCallMPI(MPI_Comm_free(&neural->comm));
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode LoadNetwork(PC pc) {
+  PC_Neural *neural = Data(pc);
+  MPI_Comm comm = PetscObjectComm((PetscObject)pc);
+  nets::Library *library;
+  PetscFunctionBegin;
+  const char *prefix = ((PetscObject)pc)->prefix;
+  PetscCheck(!neural->model.empty(), comm, PETSC_ERR_ARG_WRONGSTATE,
+             "PCNEURAL needs a trained model: give -%spc_neural_model FILE, written by the program train",
+             prefix ? prefix : "");
+  PetscCall(OpenNetworks(comm, &library));
+  if (neural->comm == MPI_COMM_NULL) PetscCallMPI(MPI_Comm_dup(comm, &neural->comm));
+  PetscCall(GuardedNetworkCall(comm, "PCNEURAL cannot use its model",
+                               [&] { neural->network = library->Load(neural->comm, neural->model); }));
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode PCSetUp_Neural(PC pc) {
+  PC_Neural *neural = Data(pc);
+  MPI_Comm comm = PetscObjectComm((PetscObject)pc);
+  PetscFunctionBegin;
+  PetscBool host;
+  MatType type;
+  PetscCall(MatGetType(pc->pmat, &type));
+  PetscCall(PetscObjectTypeCompareAny((PetscObject)pc->pmat, &host, MATSEQAIJ, MATMPIAIJ, ""));
+  PetscCheck(host, comm, PETSC_ERR_SUP,
+             "PCNEURAL reads AIJ matrices in host memory, not %s; use -mat_type aij (-dm_mat_type aij)", type);
+  PetscCall(PetscLogEventBegin(Log().neural_setup, pc, 0, 0, 0));
+  if (!neural->network) PetscCall(LoadNetwork(pc));
+  PetscCall(neural->grid.SetUp(pc));
+  Mat matrix;
+  nets::Geometry geometry;
+  PetscCall(neural->grid.Matrix(pc, &matrix));
+  PetscCall(GeometryOfMatrix(matrix, neural->grid.GridDM(), neural->grid.Reordered(), *neural->grid.Box(), neural->comm,
+                             &geometry, &neural->isolated, &neural->unit));
+  PetscCall(GuardedNetworkCall(comm, "PCNEURAL cannot use its model", [&] { neural->network->SetUp(geometry); }));
+  neural->r.assign(std::size_t(geometry.partition.OwnedCells()), 0);
+  neural->q = neural->r;
+  PetscCall(PetscLogEventEnd(Log().neural_setup, pc, 0, 0, 0));
+  PetscFunctionReturn(0);
+}
+
+/// Residuals shrink from the size of the right-hand side; that much single precision has to hold.
+PetscErrorCode PCPreSolve_Neural(PC pc, KSP, Vec b, Vec) {
+  PetscFunctionBegin;
+  PetscReal largest;
+  PetscCall(VecNorm(b, NORM_INFINITY, &largest));
+  Data(pc)->in = largest > 0 && std::isfinite(largest) ? std::ldexp(1.0, -std::ilogb(largest)) : 1;
+  if (!std::isfinite(Data(pc)->in)) Data(pc)->in = 1;
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode PCApply_Neural(PC pc, Vec r, Vec z) {
+  PC_Neural *neural = Data(pc);
+  PetscFunctionBegin;
+  PetscCall(PetscLogEventBegin(Log().neural_apply, pc, 0, 0, 0));
+  double in = neural->in;
+  if (!neural->network->Linear()) { // such networks have learnt residuals of norm 1
+    PetscReal norm;
+    PetscCall(VecNorm(r, NORM_2, &norm));
+    if (norm > 0 && std::isfinite(1 / norm)) in = 1 / norm;
+  }
+  const PetscScalar *from;
+  PetscScalar *to;
+  PetscCall(neural->grid.Enter(r, z, &from, &to));
+  const std::size_t cells = neural->r.size();
+  for (std::size_t i = 0; i < cells; ++i) neural->r[i] = float(in * from[i]);
+  for (const nmg::IsolatedRow &row : neural->isolated) neural->r[std::size_t(row.local)] = 0;
+  PetscCall(GuardedNetworkCall(PetscObjectComm((PetscObject)pc), "PCNEURAL failed",
+                               [&] { neural->network->Apply(neural->r.data(), neural->q.data()); }));
+  const double out = 1 / (in * neural->unit);
+  for (std::size_t i = 0; i < cells; ++i) to[i] = out * double(neural->q[i]);
+  for (const nmg::IsolatedRow &row : neural->isolated) to[row.local] = from[row.local] * row.inverse;
+  PetscCall(neural->grid.Leave(r, z, &from, &to));
+  PetscCall(PetscLogFlops(neural->network->Flops()));
+  PetscCall(PetscLogEventEnd(Log().neural_apply, pc, 0, 0, 0));
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode PCView_Neural(PC pc, PetscViewer viewer) {
+  PC_Neural *neural = Data(pc);
+  PetscFunctionBegin;
+  PetscBool ascii;
+  PetscCall(PetscObjectTypeCompare((PetscObject)viewer, PETSCVIEWERASCII, &ascii));
+  if (!ascii) PetscFunctionReturn(0);
+  PetscCall(PetscViewerASCIIPrintf(viewer, "  model %s\n", neural->model.empty() ? "not given" : neural->model.c_str()));
+  if (!neural->network) PetscFunctionReturn(0);
+  const nets::Network &network = *neural->network;
+  PetscCall(PetscViewerASCIIPrintf(viewer, "  architecture %s, %dD, %ld parameters, %s in the residual, single precision\n",
+                                   network.Architecture().c_str(), network.Dim(), network.Parameters(),
+                                   network.Linear() ? "linear" : "not linear"));
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode PCSetFromOptions_Neural(PC pc, PetscOptionItems *PetscOptionsObject) {
+  PC_Neural *neural = Data(pc);
+  PetscFunctionBegin;
+  PetscOptionsHeadBegin(PetscOptionsObject, "PCNEURAL options");
+  char path[PETSC_MAX_PATH_LEN];
+  const Int3 &natural = neural->grid.natural;
+  PetscInt grid[3] = {natural[0], natural[1], natural[2]}, count = 3;
+  PetscBool given;
+  PetscCall(PetscOptionsString("-pc_neural_model", "File of the trained model", "PCNeuralSetModel",
+                               neural->model.c_str(), path, sizeof path, &given));
+  if (given) PetscCall(PCNeuralSetModel(pc, path));
+  PetscCall(PetscOptionsIntArray("-pc_neural_grid", "Cells nx,ny[,nz] of a matrix in natural ordering, x fastest",
+                                 "PCNeuralSetGrid", grid, &count, &given));
+  PetscCheck(!given || count >= 2, PetscObjectComm((PetscObject)pc), PETSC_ERR_USER_INPUT,
+             "-pc_neural_grid needs two numbers (2D) or three (3D)");
+  if (given) PetscCall(PCNeuralSetGrid(pc, grid[0], grid[1], count > 2 ? grid[2] : 1));
+  PetscOptionsHeadEnd();
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode PCDestroy_Neural(PC pc) {
+  PetscFunctionBegin;
+  PetscCall(PCReset_Neural(pc));
+  for (const char *name : {"PCNeuralSetModel_C", "PCNeuralSetGrid_C"})
+    PetscCall(PetscObjectComposeFunction((PetscObject)pc, name, nullptr));
+  delete Data(pc);
+  pc->data = nullptr;
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode SetModel(PC pc, const char *path) {
+  PetscFunctionBegin;
+  PetscCall(PCReset_Neural(pc));
+  pc->setupcalled = PETSC_FALSE;
+  Data(pc)->model = path ? path : "";
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode SetGrid(PC pc, PetscInt nx, PetscInt ny, PetscInt nz) {
+  PetscFunctionBegin;
+  PetscCheck(nx > 0 && ny > 0 && nz > 0, PetscObjectComm((PetscObject)pc), PETSC_ERR_ARG_OUTOFRANGE,
+             "PCNEURAL: a grid of %" PetscInt_FMT " x %" PetscInt_FMT " x %" PetscInt_FMT " cells has none", nx, ny, nz);
+  PetscCall(PCReset_Neural(pc));
+  pc->setupcalled = PETSC_FALSE;
+  Data(pc)->grid.natural = {nx, ny, nz};
+  PetscFunctionReturn(0);
+}
+
+} // namespace
+
+extern "C" {
+
+PetscErrorCode PCNeuralSetModel(PC pc, const char *path) {
+  PetscFunctionBegin;
+  PetscTryMethod(pc, "PCNeuralSetModel_C", (PC, const char *), (pc, path));
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode PCNeuralSetGrid(PC pc, PetscInt nx, PetscInt ny, PetscInt nz) {
+  PetscFunctionBegin;
+  PetscTryMethod(pc, "PCNeuralSetGrid_C", (PC, PetscInt, PetscInt, PetscInt), (pc, nx, ny, nz));
+  PetscFunctionReturn(0);
+}
+
+/*MC
+   PCNEURAL - a trained network applied to the residual on a structured grid
+
+   Options Database Keys:
++  -pc_neural_model FILE - the trained model, as the program train writes it
+-  -pc_neural_grid nx,ny[,nz] - the grid of a matrix in natural ordering; otherwise a DMDA tells it
+
+   Level: intermediate
+
+   Notes:
+   The geometry – coefficients, solids, sides – is read from the matrix, which is AIJ and a symmetric star (5 points in 2D,
+   7 in 3D); rows that hold nothing but a diagonal are solved on their own. A model serves grids of any size of its
+   dimension, in any cut over ranks, with the same iterations. Models of the architecture vcycle are linear and symmetric,
+   so that `KSPCG` may use them; for others take `KSPDCDM` or `KSPFCG`. Use -ksp_norm_type unpreconditioned to stop on the
+   true residual: then a bad model makes a solve slow, never wrong.
+
+   LibTorch is loaded when the first `PCNEURAL` is set up, not before.
+
+.seealso: `PCNeuralSetModel()`, `PCNeuralSetGrid()`, `KSPDCDM`, `PCNMG`
+M*/
+PetscErrorCode PCCreate_Neural(PC pc) {
+  PetscFunctionBegin;
+  pc->data = new (std::nothrow) PC_Neural;
+  PetscCheck(pc->data, PETSC_COMM_SELF, PETSC_ERR_MEM, "PCNEURAL: out of memory");
+  pc->ops->apply = PCApply_Neural;
+  pc->ops->setup = PCSetUp_Neural;
+  pc->ops->presolve = PCPreSolve_Neural;
+  pc->ops->reset = PCReset_Neural;
+  pc->ops->destroy = PCDestroy_Neural;
+  pc->ops->setfromoptions = PCSetFromOptions_Neural;
+  pc->ops->view = PCView_Neural;
+  PetscCall(PetscObjectComposeFunction((PetscObject)pc, "PCNeuralSetModel_C", SetModel));
+  PetscCall(PetscObjectComposeFunction((PetscObject)pc, "PCNeuralSetGrid_C", SetGrid));
+  PetscFunctionReturn(0);
+}
+
+} // extern "C"

@@ -1,0 +1,47 @@
+/// \file
+/// The grid of a preconditioner's matrix: that of its DMDA, or one that the user names for a matrix in natural ordering.
+#pragma once
+#include "meshes/layout.h"
+#include "solvers/pc/nmg/box.h"
+#include <petscdmda.h>
+#include <petscpc.h>
+#include <string>
+
+namespace krylearn {
+
+/// Brings vectors and matrices of a PC into the order of a DMDA.
+class PCGrid {
+public:
+  /// `type` and `key` name the preconditioner and its option in messages: "PCNEURAL", "pc_neural_grid".
+  PCGrid(const char *type, const char *key) : type_(type), key_(key) {}
+  PCGrid(const PCGrid &) = delete;
+
+  Int3 natural{0, 0, 0}; ///< the user's grid; 0: the DMDA's
+
+  /// Finds the grid; does nothing where it is known. Refuses (PETSC_ERR_ARG_WRONGSTATE, _ARG_SIZ, _SUP) matrices without
+  /// one, with advice. Collective.
+  PetscErrorCode SetUp(PC pc);
+  /// The PC's matrix in the order of the grid; it stays this object's. Collective.
+  PetscErrorCode Matrix(PC pc, Mat *matrix);
+  PetscErrorCode Reset();
+
+  DM GridDM() const { return dm_; }
+  bool Reordered() const { return rows_ != nullptr; }
+  const std::shared_ptr<nmg::Box> &Box() const { return box_; }
+
+  /// A vector's owned values in the order of the grid, to read; and space for the result. Collective, in pairs.
+  PetscErrorCode Enter(Vec r, Vec z, const PetscScalar **in, PetscScalar **out);
+  PetscErrorCode Leave(Vec r, Vec z, const PetscScalar **in, PetscScalar **out);
+
+private:
+  PetscErrorCode SetUpNatural(PC pc);
+  std::string type_, key_;
+  DM dm_ = nullptr;
+  std::shared_ptr<nmg::Box> box_;
+  IS rows_ = nullptr; ///< of this rank's cells in a matrix in natural ordering
+  VecScatter to_box_ = nullptr;
+  Vec in_ = nullptr, out_ = nullptr;
+  Mat reordered_ = nullptr;
+};
+
+} // namespace krylearn

@@ -1,0 +1,322 @@
+// Architectures, model files and training.
+#include "nets/model_file.h"
+#include "nets/training/conjugate.h"
+#include "nets/training/trainer.h"
+#include "solvers/training_geometry.h"
+#include "tests/nets/parts.h"
+#include "tests/scratch_folder.h"
+#include <cmath>
+#include <fstream>
+#include <limits>
+#include <sstream>
+
+using namespace krylearn::nets;
+using namespace krylearn_test;
+
+namespace {
+
+const std::vector<Index> kSizes = {{17, 14, 1}, {9, 8, 7}};
+int Dim(const Index &n) { return n[2] > 1 ? 3 : 2; }
+
+/// An operator with random couplings, some solid cells and a Dirichlet side, cut by `p`.
+GridOperator TestOperator(const Index &n, const Partition &p, at::ScalarType type) {
+  const int dim = Dim(n);
+  const at::Tensor solid = (Random({1, n[2], n[1], n[0]}, 5) < -0.7).squeeze(0);
+  at::Tensor faces = Random({dim, n[2], n[1], n[0]}, 6) + 1.1, sums = at::zeros({n[2], n[1], n[0]}, at::kDouble);
+  for (std::int64_t a = 0; a < dim; ++a) {
+    faces[a].select(-1 - a, 0).zero_();
+    const at::Tensor behind = solid.roll(1, -1 - a);
+    faces[a].masked_fill_(at::logical_or(solid, behind), 0);
+  }
+  sums.select(1, n[1] - 1).fill_(2);
+  sums.masked_fill_(solid, 0);
+  return GridOperator::Make(p, dim, Part(faces, p), Part(sums.unsqueeze(0), p).squeeze(0)).To(type);
+}
+
+/// A vcycle whose network does something.
+std::unique_ptr<Net> TestNet(int dim, at::ScalarType type) {
+  const Architecture architecture = VCycle();
+  auto net = architecture.make({{"channels", "4"}, {"layers", "2"}}, dim, 3);
+  for (std::size_t i = 0; i < net->parameters.size(); ++i) {
+    at::Tensor &t = net->parameters[i].second;
+    t = t + RandomParameter(t.sizes().vec(), 0.02, 11, long(i));
+  }
+  net->ConvertTo(type);
+  return net;
+}
+
+TEST(VCycle, IsSymmetricAndLinear) {
+  for (const Index &n : kSizes)
+    for (const Partition &p : Cuts(n)) {
+      const GridOperator op = TestOperator(n, p, at::kDouble);
+      const auto net = TestNet(op.dim, at::kDouble);
+      at::NoGradGuard no_gradients;
+      const auto prepared = net->Prepare(op);
+      const at::Tensor fluid = (op.scale > 0).to(at::kDouble);
+      const at::Tensor x = Part(Random({1, n[2], n[1], n[0]}, 1), p) * fluid, y = Part(Random({1, n[2], n[1], n[0]}, 2), p) * fluid;
+      const at::Tensor Bx = prepared->Apply(x), By = prepared->Apply(y);
+      const double there = Dot(Bx, y, p).item<double>(), back = Dot(x, By, p).item<double>();
+      EXPECT_NEAR(there, back, 1e-12 * std::abs(Dot(Bx, x, p).item<double>()));
+      EXPECT_GT(Dot(Bx, x, p).item<double>(), 0);
+      EXPECT_LT(Largest(prepared->Apply(2 * x - 3 * y) - (2 * Bx - 3 * By)), 1e-12);
+      EXPECT_EQ(Largest(Bx * (1 - fluid)), 0);
+    }
+}
+
+TEST(VCycle, GivesTheSameOutputAndGradientsOnAnyNumberOfRanks) {
+  for (const at::ScalarType type : {at::kDouble, at::kFloat}) {
+    const double tolerance = type == at::kDouble ? 1e-10 : 1e-4;
+    for (const Index &n : kSizes) {
+      const auto run = [&](const Partition &p, at::Tensor *output) {
+        const GridOperator op = TestOperator(n, p, type);
+        const auto net = TestNet(op.dim, type);
+        net->RequireGradients(true);
+        const at::Tensor r = Part(Random({2, n[2], n[1], n[0]}, 1, type), p) * (op.scale > 0);
+        const at::Tensor q = net->Prepare(op)->Apply(r);
+        *output = q.detach();
+        (q * q).sum().backward();
+        std::vector<at::Tensor> gradients;
+        for (const auto &parameter : net->parameters) gradients.push_back(parameter.second.grad().flatten().to(at::kDouble));
+        return at::cat(gradients).contiguous();
+      };
+      at::Tensor whole, part;
+      const at::Tensor expected = run(Partition::Whole(n), &whole);
+      for (const Partition &p : Cuts(n)) {
+        const at::Tensor gradients = Sum(run(p, &part));
+        EXPECT_LT((gradients - expected).norm().item<double>(), tolerance * expected.norm().item<double>());
+        EXPECT_LT(Largest(Join(part, p) - whole), tolerance * Largest(whole));
+      }
+    }
+  }
+}
+
+TEST(VCycle, DoesNotDependOnUnits) {
+  const Index n = kSizes[0];
+  const Partition p = Partition::Whole(n);
+  const GridOperator op = TestOperator(n, p, at::kDouble);
+  const GridOperator scaled = GridOperator::Make(p, 2, op.faces.narrow(1, 0, 1).narrow(2, 1, n[1]).narrow(3, 1, n[0]) * 1000,
+                                                 op.sums * 1000);
+  at::NoGradGuard no_gradients;
+  const auto net = TestNet(2, at::kDouble);
+  const at::Tensor r = Random({1, n[2], n[1], n[0]}, 1) * (op.scale > 0), q = net->Prepare(op)->Apply(r);
+  EXPECT_LT(Largest(net->Prepare(scaled)->Apply(r) * 1000 - q), 1e-12 * Largest(q));
+}
+
+TEST(GridOperator, OfConstantCoefficientsIsDiscretisedAnewOnCoarserGrids) {
+  for (const Index &n : {Index{16, 8, 1}, Index{8, 8, 8}}) {
+    const int dim = Dim(n);
+    at::Tensor faces = at::ones({dim, n[2], n[1], n[0]}, at::kDouble);
+    for (std::int64_t a = 0; a < dim; ++a) faces[a].select(-1 - a, 0).zero_();
+    for (const Partition &p : Cuts(n)) {
+      const GridOperator coarse =
+          GridOperator::Make(p, dim, Part(faces, p), at::zeros({p.Owned(2), p.Owned(1), p.Owned(0)}, at::kDouble)).Coarsened();
+      const Partition &c = coarse.partition;
+      const at::Tensor whole = at::ones({1, c.n[2], c.n[1], c.n[0]}, at::kDouble) * (dim == 3 ? 2 : 1);
+      for (std::int64_t a = 0; a < dim; ++a) {
+        at::Tensor expected = whole.clone();
+        expected.select(-1 - a, 0).zero_();
+        at::Tensor mine = coarse.faces[a].unsqueeze(0);
+        for (std::size_t b = 0; b < std::size_t(dim); ++b) mine = mine.narrow(-1 - std::int64_t(b), 1, c.Owned(b));
+        EXPECT_LT(Largest(Join(mine, c) - expected), 1e-14);
+      }
+    }
+  }
+}
+
+TEST(Conjugate, SolvesEachRightHandSideToItsTolerance) {
+  for (const Index &n : kSizes)
+    for (const Partition &p : Cuts(n)) {
+      const GridOperator op = TestOperator(n, p, at::kDouble);
+      at::NoGradGuard no_gradients;
+      const auto net = VCycle().make(VCycle().defaults, op.dim, 0);
+      const auto prepared = net->Prepare(op.To(at::kFloat));
+      const at::Tensor b = op.Apply(Part(Random({3, n[2], n[1], n[0]}, 1), p));
+      const ConjugateResult result = SolveConjugate(op, *prepared, at::kFloat, b, 1e-10, 100);
+      const at::Tensor r = b - op.Apply(result.x);
+      for (std::int64_t i = 0; i < 3; ++i) {
+        EXPECT_LT(result.iterations[std::size_t(i)], 60);
+        EXPECT_LT(Dot(r, r, p)[i].item<double>(), 1.1e-20 * Dot(b, b, p)[i].item<double>());
+      }
+    }
+}
+
+Model SomeModel() {
+  Model model = ModelOf(*TestNet(2, at::kFloat), "vcycle", 2, {{"channels", "4"}, {"layers", "2"}});
+  model.about = {{"seed", "3"}, {"note", "two words\nand a line"}};
+  return model;
+}
+
+std::string FileBytes(const std::string &path) {
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream bytes;
+  bytes << file.rdbuf();
+  return bytes.str();
+}
+
+void PutBytes(const std::string &path, const std::string &bytes) {
+  OnRank0([&] { std::ofstream(path, std::ios::binary) << bytes; });
+}
+
+/// What reading a file as a model complains about; "" if it does not.
+std::string Complaint(const std::string &path) {
+  try {
+    const Model model = ReadModel(PETSC_COMM_WORLD, path);
+    NetOf(model, path);
+    return "";
+  } catch (const std::runtime_error &e) { return e.what(); }
+}
+
+TEST(ModelFile, ComesBackAsItWas) {
+  ScratchFolder folder;
+  const Model model = SomeModel();
+  OnRank0([&] { WriteModel(folder / "m.pt", model); });
+  const Model back = ReadModel(PETSC_COMM_WORLD, folder / "m.pt");
+  EXPECT_EQ(back.architecture, "vcycle");
+  EXPECT_EQ(back.dim, 2);
+  EXPECT_EQ(back.options, model.options);
+  EXPECT_EQ(back.about.at("note"), "two words and a line");
+  const auto net = NetOf(back, "m.pt");
+  ASSERT_EQ(net->parameters.size(), model.tensors.size());
+  for (std::size_t i = 0; i < model.tensors.size(); ++i)
+    EXPECT_EQ(Largest(net->parameters[i].second - model.tensors[i].second), 0);
+}
+
+TEST(ModelFile, IsRefusedWhereItIsNotWhatItShouldBe) {
+  ScratchFolder folder;
+  OnRank0([&] { WriteModel(folder / "m.pt", SomeModel()); });
+  const std::string bytes = FileBytes(folder / "m.pt"), path = folder / "bad.pt";
+  const auto complains = [&](const std::string &content, const std::string &about) {
+    PutBytes(path, content);
+    EXPECT_NE(Complaint(path).find(about), std::string::npos) << Complaint(path);
+    EXPECT_NE(Complaint(path).find(path), std::string::npos);
+    MPI_Barrier(PETSC_COMM_WORLD);
+  };
+  EXPECT_NE(Complaint(folder / "missing.pt").find("cannot be read: No such file"), std::string::npos);
+  EXPECT_NE(Complaint(folder.Path()).find("cannot be read"), std::string::npos);
+  complains("", "is no model of Krylearn");
+  complains(std::string(5000, 'x'), "is no model of Krylearn");
+  for (const std::size_t length : {std::size_t(8), std::size_t(20), bytes.size() / 2, bytes.size() - 1})
+    complains(bytes.substr(0, length), "is cut off");
+  complains(bytes + "x", "is damaged");
+  std::string newer = bytes;
+  newer[8] = 2;
+  complains(newer, "has format version 2, expected 1; it was written by a newer Krylearn");
+  Model other = SomeModel();
+  other.architecture = "nosuch";
+  OnRank0([&] { WriteModel(path, other); });
+  EXPECT_NE(Complaint(path).find("unknown architecture 'nosuch'; known are: vcycle"), std::string::npos);
+  other = SomeModel();
+  other.options["channels"] = "5";
+  MPI_Barrier(PETSC_COMM_WORLD);
+  OnRank0([&] { WriteModel(path, other); });
+  EXPECT_NE(Complaint(path).find("has tensor kernel0 [4, 4, 1, 3, 3], expected kernel0 [5, 4, 1, 3, 3]"),
+            std::string::npos) << Complaint(path);
+  MPI_Barrier(PETSC_COMM_WORLD);
+}
+
+TEST(ModelFile, IsRefusedAfterAnyFlipOfAByte) {
+  ScratchFolder folder;
+  OnRank0([&] { WriteModel(folder / "m.pt", SomeModel()); });
+  const std::string bytes = FileBytes(folder / "m.pt");
+  for (std::uint64_t flip = 0; flip < 500; ++flip) {
+    std::string damaged = bytes;
+    const auto at = std::size_t(krylearn::Uniform(1, 1, flip) * double(bytes.size()));
+    damaged[flip < 24 ? std::size_t(flip) : at] ^= char(1 + int(krylearn::Uniform(1, 2, flip) * 255));
+    PutBytes(folder / "m.pt", damaged);
+    EXPECT_NE(Complaint(folder / "m.pt"), "") << flip;
+    MPI_Barrier(PETSC_COMM_WORLD);
+  }
+}
+
+TEST(Architecture, RefusesOptionsThatMakeNoSense) {
+  const Architecture &v = FindArchitecture("vcycle");
+  EXPECT_THROW(FindArchitecture("vcicle"), std::invalid_argument);
+  EXPECT_THROW(FillOptions(v, {{"chanels", "8"}}), std::invalid_argument);
+  for (const char *value : {"", "0", "x", "8x", "1e9", "-3"})
+    EXPECT_THROW(v.make(FillOptions(v, {{"channels", value}}), 2, 1), std::invalid_argument) << value;
+}
+
+TrainingSpec SmallTraining(const ScratchFolder &folder, const std::string &name) {
+  TrainingSpec spec;
+  spec.grids = {{16, 16, 1}, {12, 20, 1}};
+  spec.steps = 24;
+  spec.geometries = 8;
+  spec.right_sides = 4;
+  spec.batch_right_sides = 2;
+  spec.validate_every = 12;
+  spec.validation_geometries = 2;
+  spec.output = folder / name;
+  return spec;
+}
+
+at::Tensor Parameters(const Model &model) {
+  std::vector<at::Tensor> parts;
+  for (const auto &t : model.tensors) parts.push_back(t.second.flatten());
+  return at::cat(parts);
+}
+
+TEST(Training, GivesTheSameModelOnAnyNumberOfRanks) {
+  ScratchFolder folder;
+  const GeometrySource source = krylearn::TrainingGeometries({});
+  TrainingSpec spec = SmallTraining(folder, "all.pt");
+  const TrainingReport all = Train(PETSC_COMM_WORLD, spec, source);
+  spec.output = folder / "one" + std::to_string(Rank()) + ".pt";
+  const TrainingReport one = Train(MPI_COMM_SELF, spec, source);
+  const Model model = ReadModel(PETSC_COMM_WORLD, folder / "all.pt");
+  const at::Tensor a = Parameters(model), b = Parameters(ReadModel(MPI_COMM_SELF, spec.output));
+  EXPECT_LT((a - b).norm().item<double>(), 1e-3 * a.norm().item<double>());
+  ASSERT_EQ(all.rows.size(), 2u);
+  for (std::size_t r = 0; r < 2; ++r) EXPECT_EQ(all.rows[r].median, one.rows[r].median);
+  EXPECT_EQ(model.about.at("data"), "obstacles 16x16 12x20");
+  MPI_Barrier(PETSC_COMM_WORLD);
+}
+
+TEST(Training, LowersTheNumberOfIterations) {
+  ScratchFolder folder;
+  TrainingSpec spec = SmallTraining(folder, "m.pt");
+  spec.grids = {{24, 24, 1}};
+  spec.steps = 60;
+  spec.validate_every = 60;
+  spec.rate = 5e-3;
+  std::string first;
+  spec.say = [&](const std::string &line) {
+    if (line.find("step 0,") == 0) first = line;
+  };
+  const TrainingReport report = Train(PETSC_COMM_WORLD, spec, krylearn::TrainingGeometries({}));
+  if (Rank() == 0) {
+    const auto at = first.find("24: ");
+    ASSERT_NE(at, std::string::npos) << first;
+    EXPECT_LE(report.rows[0].median, std::stod(first.substr(at + 4)) - 3) << first;
+  }
+}
+
+/// Thrown where a run is meant to end.
+struct Interrupted : std::runtime_error {
+  Interrupted() : std::runtime_error("interrupted") {}
+};
+
+TEST(Training, GoesOnFromACheckpointAsIfNothingHadHappened) {
+  ScratchFolder folder;
+  const GeometrySource source = krylearn::TrainingGeometries({});
+  const std::string mine = "r" + std::to_string(Rank());
+  TrainingSpec spec = SmallTraining(folder, mine + "whole.pt");
+  spec.checkpoint = folder / mine + "checkpoint";
+  spec.checkpoint_seconds = -1; // after every step
+  Train(MPI_COMM_SELF, spec, source);
+  const at::Tensor whole = Parameters(ReadModel(MPI_COMM_SELF, spec.output));
+  spec.output = folder / mine + "second.pt";
+  spec.say = [](const std::string &line) {
+    if (line.find("checkpoint at step 15") == 0) throw Interrupted();
+  };
+  EXPECT_THROW(Train(MPI_COMM_SELF, spec, source), Interrupted);
+  spec.say = nullptr;
+  spec.resume = true;
+  const TrainingReport rest = Train(MPI_COMM_SELF, spec, source);
+  EXPECT_EQ(rest.steps, 9);
+  EXPECT_EQ(Largest(Parameters(ReadModel(MPI_COMM_SELF, spec.output)) - whole), 0);
+  spec.rate = 1e-3;
+  EXPECT_THROW(Train(MPI_COMM_SELF, spec, source), std::runtime_error); // another training
+  MPI_Barrier(PETSC_COMM_WORLD);
+}
+
+} // namespace
