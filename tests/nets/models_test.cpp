@@ -2,6 +2,10 @@
 #include "nets/model_file.h"
 #include "nets/training/conjugate.h"
 #include "nets/training/trainer.h"
+#include "solvers/ksp/dcdm.h"
+#include "solvers/linear_system.h"
+#include "solvers/pc/neural.h"
+#include "solvers/pc/neural/geometry.h"
 #include "solvers/training_geometry.h"
 #include "tests/nets/parts.h"
 #include "tests/scratch_folder.h"
@@ -144,6 +148,59 @@ Model SomeModel() {
   Model model = ModelOf(*TestNet(2, at::kFloat), "vcycle", 2, {{"channels", "4"}, {"layers", "2"}});
   model.about = {{"seed", "3"}, {"note", "two words\nand a line"}};
   return model;
+}
+
+/// The tensors' operator and loop beside PETSc's, on one system: products to single precision, iterations to one.
+TEST(Conjugate, AgreesWithPetsc) {
+  ScratchFolder folder;
+  for (const char *problem : {"obstacles", "contrast"}) {
+    SCOPED_TRACE(problem);
+    krylearn::ProblemSpec spec;
+    spec.name = problem;
+    spec.cells = {37, 32, 1};
+    krylearn::LinearSystem system;
+    ASSERT_PETSC_OK(krylearn::MakeSystem(PETSC_COMM_WORLD, spec, "", &system));
+    DM dm = system.problem.grid->PressureDM();
+    std::shared_ptr<krylearn::nmg::Box> box;
+    std::vector<krylearn::nmg::IsolatedRow> isolated;
+    Geometry geometry;
+    double unit;
+    ASSERT_PETSC_OK(krylearn::nmg::BoxOfDMDA(dm, &box));
+    ASSERT_PETSC_OK(krylearn::GeometryOfMatrix(system.A, dm, false, *box, PETSC_COMM_WORLD, &geometry, &isolated, &unit));
+    const GridOperator op = MakeOperator(geometry, at::kDouble);
+    const Partition &p = op.partition;
+    const auto tensor = [&](Vec v) {
+      const PetscScalar *values;
+      const at::Tensor t = at::empty({1, p.Owned(2), p.Owned(1), p.Owned(0)}, at::kDouble);
+      EXPECT_PETSC_OK(VecGetArrayRead(v, &values));
+      std::copy(values, values + t.numel(), t.data_ptr<double>());
+      EXPECT_PETSC_OK(VecRestoreArrayRead(v, &values));
+      return t;
+    };
+    const at::Tensor b = tensor(system.b);
+    ASSERT_PETSC_OK(MatMult(system.A, system.b, system.x));
+    const at::Tensor expected = tensor(system.x);
+    EXPECT_LT(Largest((op.Apply(b) * unit - expected) * (op.scale > 0)), 1e-5 * Largest(Sum(expected.abs().max())));
+
+    OnRank0([&] { WriteModel(folder / "m.pt", SomeModel()); });
+    KSP ksp;
+    PC pc;
+    PetscInt iterations;
+    ASSERT_PETSC_OK(KSPCreate(PETSC_COMM_WORLD, &ksp));
+    ASSERT_PETSC_OK(krylearn::SetSystem(ksp, system));
+    ASSERT_PETSC_OK(KSPSetType(ksp, KSPDCDM));
+    ASSERT_PETSC_OK(KSPGetPC(ksp, &pc));
+    ASSERT_PETSC_OK(PCSetType(pc, PCNEURAL));
+    ASSERT_PETSC_OK(PCNeuralSetModel(pc, (folder / "m.pt").c_str()));
+    ASSERT_PETSC_OK(KSPSetTolerances(ksp, 1e-6, PETSC_DEFAULT, PETSC_DEFAULT, 500));
+    ASSERT_PETSC_OK(KSPSolve(ksp, system.b, system.x));
+    ASSERT_PETSC_OK(KSPGetIterationNumber(ksp, &iterations));
+    const auto prepared = NetOf(SomeModel(), "")->Prepare(MakeOperator(geometry, at::kFloat));
+    at::NoGradGuard no_gradients;
+    EXPECT_NEAR(double(SolveConjugate(op, *prepared, at::kFloat, b, 1e-6, 500).iterations[0]), double(iterations), 1);
+    ASSERT_PETSC_OK(KSPDestroy(&ksp));
+    ASSERT_PETSC_OK(system.Destroy());
+  }
 }
 
 std::string FileBytes(const std::string &path) {
