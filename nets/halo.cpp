@@ -109,21 +109,7 @@ at::Tensor Pad(const at::Tensor &x, const Partition &p, const Depth &depth) {
   }
   const at::Tensor padded = at::zeros(shape, x.options());
   Interior(padded, p, depth).copy_(x);
-  // Axis by axis, each with the ghosts of those before it, which fills edges and corners.
-  for (std::size_t a = 0; a < 3; ++a) {
-    const Plan plan(p, a, depth[a]);
-    const long below = depth[a][0];
-    Messages messages(p, a);
-    for (const Piece &piece : plan.receive) {
-      const at::Tensor ghosts = Slab(padded, a, below, piece.begin, piece.length);
-      if (piece.owner == p.place[a]) ghosts.copy_(Slab(padded, a, below, piece.from, piece.length));
-      else messages.Receive(ghosts, piece.owner, piece.tag);
-    }
-    for (const Piece &piece : plan.send)
-      if (piece.receiver != p.place[a])
-        messages.Send(Slab(padded, a, below, piece.from, piece.length), piece.receiver, piece.tag);
-    messages.Finish(false);
-  }
+  FillHalo(padded, p, depth);
   return padded;
 }
 
@@ -149,6 +135,24 @@ struct HaloFunction : torch::autograd::Function<HaloFunction> {
 };
 
 } // namespace
+
+void FillHalo(const at::Tensor &padded, const Partition &p, const Depth &depth) {
+  // Axis by axis, each with the ghosts of those before it, which fills edges and corners.
+  for (std::size_t a = 0; a < 3; ++a) {
+    const Plan plan(p, a, depth[a]);
+    const long below = depth[a][0];
+    Messages messages(p, a);
+    for (const Piece &piece : plan.receive) {
+      const at::Tensor ghosts = Slab(padded, a, below, piece.begin, piece.length);
+      if (piece.owner == p.place[a]) ghosts.copy_(Slab(padded, a, below, piece.from, piece.length));
+      else messages.Receive(ghosts, piece.owner, piece.tag);
+    }
+    for (const Piece &piece : plan.send)
+      if (piece.receiver != p.place[a])
+        messages.Send(Slab(padded, a, below, piece.from, piece.length), piece.receiver, piece.tag);
+    messages.Finish(false);
+  }
+}
 
 at::Tensor HaloAdjoint(const at::Tensor &padded, const Partition &p, const Depth &depth) {
   const at::Tensor sums = padded.clone(at::MemoryFormat::Contiguous);

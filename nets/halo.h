@@ -13,6 +13,9 @@ namespace nets {
 /// cells they are copies of. So the same on N ranks as on one. Collective, forward and backward.
 at::Tensor WithHalo(const at::Tensor &x, const Partition &partition, const Depth &depth);
 
+/// Fills the ghosts of a padded tensor where it is; those outside the grid are left alone. Not differentiable. Collective.
+void FillHalo(const at::Tensor &padded, const Partition &partition, const Depth &depth);
+
 /// The adjoint on its own: [.., z, y, x] with ghosts to owned cells. Not differentiable. Collective.
 at::Tensor HaloAdjoint(const at::Tensor &padded, const Partition &partition, const Depth &depth);
 

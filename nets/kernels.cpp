@@ -20,13 +20,18 @@ template <class Body> inline void ForStencilRows(const Shape &s, Body &&body) {
     for (long dy = -1; dy <= 1; ++dy, o += 3) body(o, s.PaddedX() * (dy + s.PaddedY() * dz));
 }
 
+/// The row of a result that has ghosts or not.
+template <class T> inline T *Row(const Shape &s, T *field, long batch, long cell, long at) {
+  return s.padded_out ? field + batch * s.PaddedCells() + at : field + batch * s.Cells() + cell;
+}
+
 } // namespace
 
 template <class T> void Gather(const Shape &s, const T *weights, const T *in, T *out) {
   const long padded_cells = s.PaddedCells(), n = s.nx;
   for (long b = 0; b < s.batch; ++b)
     ForRows(s, [&](long cell, long at) {
-      T *__restrict y = out + b * s.Cells() + cell;
+      T *__restrict y = Row(s, out, b, cell, at);
       std::fill(y, y + n, T(0));
       ForStencilRows(s, [&](int o, long offset) {
         const T *__restrict w0 = weights + o * padded_cells + at, *__restrict w1 = w0 + padded_cells,
@@ -37,12 +42,12 @@ template <class T> void Gather(const Shape &s, const T *weights, const T *in, T 
     });
 }
 
-template <class T> void Scatter(const Shape &s, const T *weights, const T *in, T *out) {
+template <class T> void Scatter(const Shape &s, const T *weights, const T *in, T *out, bool add) {
   const long padded_cells = s.PaddedCells(), n = s.nx;
   for (long b = 0; b < s.batch; ++b)
     ForRows(s, [&](long cell, long at) {
-      T *__restrict y = out + b * s.Cells() + cell;
-      std::fill(y, y + n, T(0));
+      T *__restrict y = Row(s, out, b, cell, at);
+      if (!add) std::fill(y, y + n, T(0));
       ForStencilRows(s, [&](int o, long offset) {
         const T *__restrict w0 = weights + o * padded_cells + at - offset, *__restrict w1 = w0 + padded_cells,
                 *__restrict w2 = w1 + padded_cells;
@@ -123,7 +128,7 @@ void Star(const Shape &s, const T *const faces[3], const T *sums, const T *x, co
     ForRows(s, [&](long cell, long at) {
       const T *__restrict u = x + batch * padded_cells + at, *__restrict sum = sums + cell;
       const T *__restrict cx = faces[0] + at, *__restrict cy = faces[1] + at;
-      T *__restrict y = out + batch * s.Cells() + cell;
+      T *__restrict y = Row(s, out, batch, cell, at);
       if (s.deep) {
         const T *__restrict cz = faces[2] + at;
         for (long i = 0; i < n; ++i)
@@ -136,7 +141,7 @@ void Star(const Shape &s, const T *const faces[3], const T *sums, const T *x, co
                  (cy[i] * (u[i] - u[i - up]) + cy[i + up] * (u[i] - u[i + up]));
       }
       if (!b) return;
-      const T *__restrict right = b + batch * s.Cells() + cell;
+      const T *__restrict right = Row(s, b, batch, cell, at);
       for (long i = 0; i < n; ++i) y[i] = right[i] - y[i];
     });
 }
@@ -178,9 +183,65 @@ void StarToCoefficients(const Shape &s, const T *g, const T *x, T *const faces[3
   });
 }
 
+namespace {
+/// Where cell (0, j, k) of a padded field is; ghosts have index -1.
+inline long RowAt(const Shape &s, long batch, long j, long k) {
+  return batch * s.PaddedCells() + 1 + s.PaddedX() * (1 + j + s.PaddedY() * (s.deep ? k + 1 : k));
+}
+} // namespace
+
+template <class T> void Restrict(const Levels &l, const T *fine, T *coarse) {
+  const Shape &c = l.coarse;
+  const auto children = [&l](std::size_t a, long i, long count) {
+    return !l.coarsens[a] || (l.alone[a] && i == count - 1) ? 1 : 2;
+  };
+  for (long b = 0; b < c.batch; ++b)
+    for (long k = 0; k < c.nz; ++k)
+      for (long j = 0; j < c.ny; ++j) {
+        T *__restrict out = coarse + RowAt(c, b, j, k);
+        std::fill(out, out + c.nx, T(0));
+        const long k0 = l.coarsens[2] ? l.first[2] + 2 * k : k, j0 = l.coarsens[1] ? l.first[1] + 2 * j : j;
+        for (long dk = 0; dk < children(2, k, c.nz); ++dk)
+          for (long dj = 0; dj < children(1, j, c.ny); ++dj) {
+            const T *__restrict in = fine + RowAt(l.fine, b, j0 + dj, k0 + dk);
+            if (!l.coarsens[0]) {
+              for (long i = 0; i < c.nx; ++i) out[i] += in[i];
+              continue;
+            }
+            const long pairs = c.nx - l.alone[0], first = l.first[0];
+            for (long i = 0; i < pairs; ++i) out[i] += in[first + 2 * i] + in[first + 2 * i + 1];
+            if (l.alone[0]) out[pairs] += in[first + 2 * pairs];
+          }
+      }
+}
+
+template <class T> void AddProlonged(const Levels &l, const T *coarse, T *fine) {
+  const Shape &f = l.fine;
+  const auto above = [&l](std::size_t a, long i) { return !l.coarsens[a] ? i : i < l.first[a] ? -1 : (i - l.first[a]) / 2; };
+  for (long b = 0; b < f.batch; ++b)
+    for (long k = 0; k < f.nz; ++k)
+      for (long j = 0; j < f.ny; ++j) {
+        T *__restrict out = fine + RowAt(f, b, j, k);
+        const T *__restrict in = coarse + RowAt(l.coarse, b, above(1, j), above(2, k));
+        if (!l.coarsens[0]) {
+          for (long i = 0; i < f.nx; ++i) out[i] += in[i];
+          continue;
+        }
+        const long first = l.first[0], pairs = f.nx > first ? (f.nx - first) / 2 : 0;
+        if (first && f.nx > 0) out[0] += in[-1];
+        for (long i = 0; i < pairs; ++i) {
+          out[first + 2 * i] += in[i];
+          out[first + 2 * i + 1] += in[i];
+        }
+        if (first + 2 * pairs < f.nx) out[first + 2 * pairs] += in[pairs];
+      }
+}
+
 #define KRYLEARN_INSTANTIATE(T)                                                                                        \
   template void Gather(const Shape &, const T *, const T *, T *);                                                      \
-  template void Scatter(const Shape &, const T *, const T *, T *);                                                     \
+  template void Scatter(const Shape &, const T *, const T *, T *, bool);                                               \
+  template void Restrict(const Levels &, const T *, T *);                                                              \
+  template void AddProlonged(const Levels &, const T *, T *);                                                          \
   template void GatherToInput(const Shape &, const T *, const T *, T *);                                               \
   template void GatherToWeights(const Shape &, const T *, const T *, T *);                                             \
   template void ScatterToInput(const Shape &, const T *, const T *, T *);                                              \

@@ -2,6 +2,7 @@
 /// Stencils with weights of their own in every cell, on plain arrays: LibTorch's convolutions of one channel run far below
 /// what memory allows. Instantiated for float and double.
 #pragma once
+#include <array>
 
 namespace krylearn {
 namespace nets {
@@ -14,6 +15,7 @@ namespace kernels {
 struct Shape {
   long nx = 0, ny = 0, nz = 0, batch = 1;
   bool deep = false;
+  bool padded_out = false; ///< what Gather(), Scatter() and Star() write, and the b they read, has ghosts too
 
   long PaddedX() const { return nx + 2; }
   long PaddedY() const { return ny + 2; }
@@ -25,8 +27,9 @@ struct Shape {
 
 /// out_i = Σ_o w_o(i) in_(i+o). Weights and `in` are padded, `out` is not.
 template <class T> void Gather(const Shape &shape, const T *weights, const T *in, T *out);
-/// out_i = Σ_o w_o(i−o) in_(i−o), the transposed stencil. Weights and `in` are padded, their ghosts valid.
-template <class T> void Scatter(const Shape &shape, const T *weights, const T *in, T *out);
+/// out_i = Σ_o w_o(i−o) in_(i−o), the transposed stencil; added to what is there if `add`. Weights and `in` are padded,
+/// their ghosts valid.
+template <class T> void Scatter(const Shape &shape, const T *weights, const T *in, T *out, bool add = false);
 /// Adjoints of Gather(): `in` adds to its gradients in all the cells it has read.
 template <class T> void GatherToInput(const Shape &shape, const T *weights, const T *g, T *in);
 template <class T> void GatherToWeights(const Shape &shape, const T *g, const T *in, T *weights);
@@ -43,6 +46,18 @@ void Star(const Shape &shape, const T *const faces[3], const T *sums, const T *x
 template <class T> void StarToInput(const Shape &shape, const T *const faces[3], const T *sums, const T *g, T *x);
 template <class T>
 void StarToCoefficients(const Shape &shape, const T *g, const T *x, T *const faces[3], T *sums);
+
+/// A level and the next coarser one on this rank, both padded.
+struct Levels {
+  Shape fine, coarse;
+  std::array<bool, 3> coarsens{};
+  std::array<long, 3> first{}; ///< the owned fine cell, 0 or 1, that the first owned coarse cell begins with
+  std::array<bool, 3> alone{}; ///< the last owned coarse cell covers one cell of this axis only
+};
+/// coarse = sums of the fine cells covered; ghosts of `fine` are valid.
+template <class T> void Restrict(const Levels &levels, const T *fine, T *coarse);
+/// fine += the value of the coarse cell above; ghosts of `coarse` are valid.
+template <class T> void AddProlonged(const Levels &levels, const T *coarse, T *fine);
 
 } // namespace kernels
 } // namespace nets

@@ -7,7 +7,7 @@
 // Coarse operators are GridOperator::Coarsened(), down to a single cell, which is solved exactly. All levels share one set
 // of parameters. The whole is linear and symmetric in r; with zero in place of the network it is damped Jacobi.
 // Kernels that depend on the geometry by way of a network: Lan et al., ICML 2024; here they smooth instead of transfer.
-#include "nets/architecture.h"
+#include "nets/architectures/vcycle_inference.h"
 #include <cmath>
 
 namespace krylearn {
@@ -18,18 +18,19 @@ constexpr double kDamping = 0.8; ///< of the Jacobi smoother that training start
 
 class VCyclePrepared : public Prepared {
 public:
-  struct Level {
-    GridOperator op;
-    at::Tensor weights; ///< of the smoother, padded; undefined on the last level
-    at::Tensor fluid;   ///< on the finest level: 1 in cells with an unknown
-  };
-  explicit VCyclePrepared(std::vector<Level> levels) : levels_(std::move(levels)) {}
+  explicit VCyclePrepared(std::vector<VCycleLevel> levels)
+      : levels_(std::move(levels)), fluid_((levels_[0].op.scale > 0).to(levels_[0].op.scale.scalar_type())) {}
 
-  at::Tensor Apply(const at::Tensor &r) const override { return Cycle(0, r) * levels_[0].fluid; }
+  at::Tensor Apply(const at::Tensor &r) const override {
+    if (at::GradMode::is_enabled()) return Cycle(0, r) * fluid_;
+    if (!inference_ || inference_->Batch() != r.size(0))
+      inference_ = std::make_unique<VCycleInference>(levels_, long(r.size(0)));
+    return inference_->Apply(r) * fluid_;
+  }
 
   double Flops() const override {
     double flops = 0;
-    for (const Level &level : levels_) {
+    for (const VCycleLevel &level : levels_) {
       const double weights = level.weights.defined() ? double(level.weights.size(0)) : 0;
       flops += double(level.op.partition.OwnedCells()) * (4 * weights + 2 * (6.0 * level.op.dim + 3) + 4);
     }
@@ -38,7 +39,7 @@ public:
 
 private:
   at::Tensor Cycle(std::size_t number, const at::Tensor &r) const {
-    const Level &level = levels_[number];
+    const VCycleLevel &level = levels_[number];
     const GridOperator &op = level.op;
     if (!level.weights.defined()) return r * (op.scale * op.scale);
     at::Tensor x = Stencil(level.weights, r, op.partition, op.dim);
@@ -46,7 +47,9 @@ private:
     return x + StencilAdjoint(level.weights, op.Residual(r, x), op.partition, op.dim);
   }
 
-  std::vector<Level> levels_;
+  const std::vector<VCycleLevel> levels_;
+  at::Tensor fluid_; ///< 1 in cells with an unknown
+  mutable std::unique_ptr<VCycleInference> inference_;
 };
 
 class VCycleNet : public Net {
@@ -65,11 +68,11 @@ public:
   }
 
   std::unique_ptr<Prepared> Prepare(const GridOperator &finest) const override {
-    std::vector<VCyclePrepared::Level> levels;
-    levels.push_back({finest, {}, (finest.scale > 0).to(finest.scale.scalar_type())});
+    std::vector<VCycleLevel> levels;
+    levels.push_back({finest, {}});
     while (!levels.back().op.IsOneCell()) {
       levels.back().weights = Weights(levels.back().op);
-      levels.push_back({levels.back().op.Coarsened(), {}, {}});
+      levels.push_back({levels.back().op.Coarsened(), {}});
     }
     return std::make_unique<VCyclePrepared>(std::move(levels));
   }

@@ -94,6 +94,24 @@ TEST(VCycle, GivesTheSameOutputAndGradientsOnAnyNumberOfRanks) {
   }
 }
 
+TEST(VCycle, DoesTheSameWithoutGradients) {
+  for (const auto &periodic : {std::array<bool, 3>{false, false, false}, std::array<bool, 3>{true, true, true}})
+    for (const Index &n : {Index{17, 14, 1}, Index{5, 12, 1}, Index{9, 8, 7}})
+      for (const Partition &p : Cuts(n, periodic))
+        for (const at::ScalarType type : {at::kDouble, at::kFloat}) {
+          const GridOperator op = TestOperator(n, p, type);
+          const auto net = TestNet(op.dim, type);
+          const auto prepared = net->Prepare(op);
+          for (const std::int64_t batch : {1, 3}) {
+            const at::Tensor r = Part(Random({batch, n[2], n[1], n[0]}, 1, type), p) * (op.scale > 0);
+            const at::Tensor q = prepared->Apply(r);
+            at::NoGradGuard no_gradients;
+            for (int twice = 0; twice < 2; ++twice) // nothing stays behind
+              EXPECT_LT(Largest(prepared->Apply(r) - q), (type == at::kDouble ? 1e-12 : 2e-5));
+          }
+        }
+}
+
 TEST(VCycle, DoesNotDependOnUnits) {
   const Index n = kSizes[0];
   const Partition p = Partition::Whole(n);
