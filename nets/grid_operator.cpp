@@ -89,7 +89,7 @@ GridOperator GridOperator::To(at::ScalarType type) const {
 }
 
 at::Tensor GridOperator::Channels() const {
-  const at::Tensor padded = WithHalo(scale.unsqueeze(0), partition, OneLayer(dim)).squeeze(0);
+  const at::Tensor padded = PaddedScale();
   std::vector<at::Tensor> channels;
   for (std::int64_t a = 0; a < dim; ++a) {
     Index below{0, 0, 0};
@@ -102,13 +102,12 @@ at::Tensor GridOperator::Channels() const {
   return at::stack(channels);
 }
 
-at::Tensor GridOperator::NeighbourScales() const {
-  const at::Tensor padded = WithHalo(scale.unsqueeze(0), partition, OneLayer(dim)).squeeze(0);
-  std::vector<at::Tensor> scales;
-  for (long z = dim == 3 ? -1 : 0; z <= (dim == 3 ? 1 : 0); ++z)
-    for (long y = -1; y <= 1; ++y)
-      for (long x = -1; x <= 1; ++x) scales.push_back(Shifted(padded, partition, dim, {x, y, z}));
-  return at::stack(scales);
+at::Tensor GridOperator::PaddedScale() const {
+  return WithHalo(scale.unsqueeze(0), partition, OneLayer(dim)).squeeze(0);
+}
+
+at::Tensor GridOperator::Neighbour(const at::Tensor &padded, const Index &by) const {
+  return Shifted(padded, partition, dim, by);
 }
 
 GridOperator MakeOperator(const Geometry &g, at::ScalarType type) {

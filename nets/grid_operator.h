@@ -36,8 +36,10 @@ struct GridOperator {
   /// What a network may know of the geometry, [dim + 2, z, y, x], free of units: couplings across the lower faces over
   /// the roots of both diagonals (1 where α ≡ 1, inside), s over the diagonal, 1 in cells without an unknown. Collective.
   at::Tensor Channels() const;
-  /// `scale` of the neighbours that a stencil of 9 or 27 weights reads, [9 or 27, z, y, x]. Collective.
-  at::Tensor NeighbourScales() const;
+  /// `scale` with ghosts, [z, y, x]. Collective.
+  at::Tensor PaddedScale() const;
+  /// An owned cell's neighbour at a distance, as a view of a field padded by OneLayer().
+  at::Tensor Neighbour(const at::Tensor &padded, const Index &by) const;
 };
 
 GridOperator MakeOperator(const Geometry &geometry, at::ScalarType type);

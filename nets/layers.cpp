@@ -1,5 +1,6 @@
 #include "nets/layers.h"
 #include "nets/kernels.h"
+#include <algorithm>
 #include <stdexcept>
 
 namespace krylearn {
@@ -146,10 +147,11 @@ template <class Map> at::Tensor Indices(long first, long count, Map &&map) {
   return indices;
 }
 
-/// conv3d of a padded field without further padding. LibTorch 1.13 hands a single small or flat field to a path that is ten
-/// times slower than oneDNN, two fields not; so the field is computed in two overlapping halves.
-at::Tensor ConvolveInHalves(const at::Tensor &padded, const at::Tensor &kernel, const at::Tensor &bias) {
-  const std::int64_t axis = padded.size(1) > kernel.size(2) ? 1 : 2; // z, or y in 2D
+constexpr std::int64_t kSlabCells = 65536;
+
+/// conv3d without further padding. LibTorch 1.13 hands a single small or flat field to a path that is ten times slower than
+/// oneDNN, two fields not; so the field is computed in two overlapping halves.
+at::Tensor ConvolveInHalves(const at::Tensor &padded, const at::Tensor &kernel, const at::Tensor &bias, std::int64_t axis) {
   const std::int64_t reach = kernel.size(axis + 1) - 1, length = padded.size(axis) - reach, half = (length + 1) / 2;
   const at::Tensor halves = at::stack({padded.narrow(axis, 0, half + reach), padded.narrow(axis, length - half, half + reach)});
   const at::Tensor out = at::conv3d(halves, kernel, bias);
@@ -169,7 +171,22 @@ at::Tensor Convolution(const at::Tensor &x, const at::Tensor &kernel, const at::
     if (bias.defined()) nothing = nothing + bias.sum();
     return nothing.expand({kernel.size(0), p.Owned(2), p.Owned(1), p.Owned(0)});
   }
-  return ConvolveInHalves(padded, kernel, bias);
+  return ConvolvePadded(padded, kernel, bias);
+}
+
+at::Tensor ConvolvePadded(const at::Tensor &padded, const at::Tensor &kernel, const at::Tensor &bias) {
+  const std::int64_t axis = padded.size(1) > kernel.size(2) ? 1 : 2; // z, or y in 2D
+  const std::int64_t reach = kernel.size(axis + 1) - 1, length = padded.size(axis) - reach;
+  // Without gradients a few planes at a time, which saves memory.
+  const std::int64_t slab = std::max<std::int64_t>(2, kSlabCells * length * padded.size(0) / padded.numel());
+  if (at::GradMode::is_enabled() || slab >= length) return ConvolveInHalves(padded, kernel, bias, axis);
+  std::vector<std::int64_t> shape = {kernel.size(0), padded.size(1) - kernel.size(2) + 1, padded.size(2) - 2, padded.size(3) - 2};
+  const at::Tensor out = at::empty(shape, padded.options());
+  for (std::int64_t first = 0; first < length; first += slab) {
+    const std::int64_t planes = std::min(slab, length - first);
+    out.narrow(axis, first, planes).copy_(ConvolveInHalves(padded.narrow(axis, first, planes + reach), kernel, bias, axis));
+  }
+  return out;
 }
 
 at::Tensor Stencil(const at::Tensor &weights, const at::Tensor &x, const Partition &p, int dim) {

@@ -17,6 +17,9 @@ Depth OneLayer(int dim);
 at::Tensor Convolution(const at::Tensor &x, const at::Tensor &kernel, const at::Tensor &bias, const Partition &partition,
                        int dim);
 
+/// The local part of Convolution(): `padded` by OneLayer(), not empty. Not collective.
+at::Tensor ConvolvePadded(const at::Tensor &padded, const at::Tensor &kernel, const at::Tensor &bias);
+
 /// Stencils whose weights differ from cell to cell. `weights` is WithHalo([9 or 27, z, y, x], OneLayer(dim)), ordered as in
 /// kernels.h: kept in this form because it serves many applications. x is [batch, z, y, x].
 at::Tensor Stencil(const at::Tensor &weights, const at::Tensor &x, const Partition &partition, int dim);
