@@ -146,7 +146,7 @@ PetscErrorCode TrainModel(MPI_Comm comm, Settings *s) {
   Csv environment;
   PetscCall(DescribeEnvironment(comm, &environment));
   for (const auto &row : environment.rows)
-    if (row.size() >= 2 && (row[0] == "revision" || row[0] == "command")) spec.about[row[0]] = row[1];
+    if (row.size() >= 2 && row[0] == "revision") spec.about[row[0]] = row[1];
   std::signal(SIGUSR1, OnSignal);
   spec.signal = &signals;
   spec.say = [](const std::string &line) { std::printf("%s\n", line.c_str()), std::fflush(stdout); };
