@@ -225,7 +225,6 @@ private:
       const at::Tensor loss = live.Step(*prepared, chosen) / double(groups);
       loss.backward();
       loss_sum += loss.item<double>();
-      samples_ += long(chosen.size()) * size_;
     }
     // Gradients, loss and whether rank 0 wants a checkpoint, in one message.
     const at::Tensor gradient = FlatGradient(*net_);
@@ -242,6 +241,7 @@ private:
     const double loss = all[count].item<double>(), norm = total.norm().item<double>();
     if (std::isfinite(norm)) adam_->Step(step_, total, net_.get());
     else ++skipped_;
+    samples_ += groups * spec_.batch_right_sides;
     training_seconds_ += Now() - began;
     Log(loss, norm);
     return all[count + 1].item<double>() > 0;
