@@ -16,8 +16,9 @@ const char help[] = R"(train: trains networks that precondition -div(alpha grad 
   train -arch NAME -problem NAMES -grid nx,ny[,nz][:...] -o MODEL [-steps N] [-log FILE]
   train -info MODEL
 
-Geometries are made on the fly from named problems, with seeds from 1000000 on, which nobody else takes. Training carries
-on a pool of live solves with deep conjugate directions; the model that needs the fewest iterations on held-out geometries is kept.
+Geometries are made on the fly from named problems, with seeds from 1000000 on, which nobody else takes. Training
+carries on a pool of live solves with deep conjugate directions; the model that needs the fewest iterations on held-out
+geometries is kept.
 SIGUSR1 writes a checkpoint at the next step; -resume goes on from it.
 
   mpirun -n 2 train -arch vcycle -problem obstacles -grid 64,64 -o vcycle.pt
@@ -154,8 +155,8 @@ PetscErrorCode TrainModel(MPI_Comm comm, Settings *s) {
   PetscCall(GuardedNetworkCall(comm, "Training failed",
                                [&] { report = library->Train(comm, spec, TrainingGeometries(s->problem)); }));
   for (const auto &row : report.rows)
-    PetscCall(PetscPrintf(comm, "iterations        %s %ld x %ld x %ld: median %g, worst %g\n", row.family.c_str(), row.n[0],
-                          row.n[1], row.n[2], row.median, row.worst));
+    PetscCall(PetscPrintf(comm, "iterations        %s %ld x %ld x %ld: median %g, worst %g\n", row.family.c_str(),
+                          row.n[0], row.n[1], row.n[2], row.median, row.worst));
   PetscCall(PetscPrintf(comm, "training          %ld steps in %.1f s, %.0f samples/s\nmodel             %s\n",
                         report.steps, report.seconds, report.samples_per_second, spec.output.c_str()));
   PetscFunctionReturn(0);

@@ -25,7 +25,8 @@ double Distance(const GridOperator &op, std::size_t axis, long cell) {
 }
 
 /// Multiplies the owned cells' values by a function of their place along an axis.
-template <class Function> at::Tensor TimesAlong(const at::Tensor &x, const Partition &p, std::size_t axis, Function &&f) {
+template <class Function>
+at::Tensor TimesAlong(const at::Tensor &x, const Partition &p, std::size_t axis, Function &&f) {
   at::Tensor factors = at::empty({p.Owned(axis)}, at::kDouble);
   for (long i = 0; i < p.Owned(axis); ++i) factors.data_ptr<double>()[i] = f(p.Lo(axis) + i);
   std::vector<std::int64_t> shape(3, 1);

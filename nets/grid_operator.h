@@ -7,8 +7,8 @@
 namespace krylearn {
 namespace nets {
 
-/// (A x)_i = s_i x_i + Σ c (x_i − x_j) over neighbours j across faces. A cell without an unknown (solid, Dirichlet value)
-/// has no couplings and s = 0. Neumann sides have c = 0, Dirichlet sides are part of s.
+/// (A x)_i = s_i x_i + Σ c (x_i − x_j) over neighbours j across faces. A cell without an unknown (solid, Dirichlet
+/// value) has no couplings and s = 0. Neumann sides have c = 0, Dirichlet sides are part of s.
 struct GridOperator {
   Partition partition;
   int dim = 2;
@@ -21,9 +21,9 @@ struct GridOperator {
 
   /// From owned cells: faces [dim, z, y, x] and sums [z, y, x]. Collective.
   static GridOperator Make(const Partition &partition, int dim, const at::Tensor &faces, const at::Tensor &sums);
-  /// On the next coarser grid: a face has half the sum of the fine ones in it, because the centres lie twice as far apart –
-  /// less far at the end of an axis whose last cell is narrow –, and so has s. For α ≡ 1 that is the operator discretised
-  /// anew; it stays a star, symmetric and semidefinite whatever α. Collective.
+  /// On the next coarser grid: a face has half the sum of the fine ones in it, because the centres lie twice as far
+  /// apart – less far at the end of an axis whose last cell is narrow –, and so has s. For α ≡ 1 that is the operator
+  /// discretised anew; it stays a star, symmetric and semidefinite whatever α. Collective.
   GridOperator Coarsened() const;
   /// The same in another precision.
   GridOperator To(at::ScalarType type) const;
@@ -34,7 +34,8 @@ struct GridOperator {
     return StarResidual(faces, sums, b, x, partition, dim);
   }
   /// What a network may know of the geometry, [dim + 2, z, y, x], free of units: couplings across the lower faces over
-  /// the roots of both diagonals (1 where α ≡ 1, inside), s over the diagonal, 1 in cells without an unknown. Collective.
+  /// the roots of both diagonals (1 where α ≡ 1, inside), s over the diagonal, 1 in cells without an unknown.
+  /// Collective.
   at::Tensor Channels() const;
   /// `scale` with ghosts, [z, y, x]. Collective.
   at::Tensor PaddedScale() const;

@@ -35,7 +35,7 @@ template <class T> void Gather(const Shape &s, const T *weights, const T *in, T 
       std::fill(y, y + n, T(0));
       ForStencilRows(s, [&](int o, long offset) {
         const T *__restrict w0 = weights + o * padded_cells + at, *__restrict w1 = w0 + padded_cells,
-                *__restrict w2 = w1 + padded_cells;
+                            *__restrict w2 = w1 + padded_cells;
         const T *__restrict x = in + b * padded_cells + at + offset;
         for (long i = 0; i < n; ++i) y[i] += w0[i] * x[i - 1] + w1[i] * x[i] + w2[i] * x[i + 1];
       });
@@ -50,7 +50,7 @@ template <class T> void Scatter(const Shape &s, const T *weights, const T *in, T
       if (!add) std::fill(y, y + n, T(0));
       ForStencilRows(s, [&](int o, long offset) {
         const T *__restrict w0 = weights + o * padded_cells + at - offset, *__restrict w1 = w0 + padded_cells,
-                *__restrict w2 = w1 + padded_cells;
+                            *__restrict w2 = w1 + padded_cells;
         const T *__restrict x = in + b * padded_cells + at - offset;
         for (long i = 0; i < n; ++i) y[i] += w0[i + 1] * x[i + 1] + w1[i] * x[i] + w2[i - 1] * x[i - 1];
       });
@@ -121,8 +121,7 @@ template <class T> void ScatterToWeights(const Shape &s, const T *g, const T *in
   });
 }
 
-template <class T>
-void Star(const Shape &s, const T *const faces[3], const T *sums, const T *x, const T *b, T *out) {
+template <class T> void Star(const Shape &s, const T *const faces[3], const T *sums, const T *x, const T *b, T *out) {
   const long padded_cells = s.PaddedCells(), n = s.nx, up = s.PaddedX(), deep = up * s.PaddedY();
   for (long batch = 0; batch < s.batch; ++batch)
     ForRows(s, [&](long cell, long at) {
@@ -164,8 +163,7 @@ template <class T> void StarToInput(const Shape &s, const T *const faces[3], con
     });
 }
 
-template <class T>
-void StarToCoefficients(const Shape &s, const T *g, const T *x, T *const faces[3], T *sums) {
+template <class T> void StarToCoefficients(const Shape &s, const T *g, const T *x, T *const faces[3], T *sums) {
   const long padded_cells = s.PaddedCells(), n = s.nx;
   const long step[3] = {1, s.PaddedX(), s.PaddedX() * s.PaddedY()};
   ForRows(s, [&](long cell, long at) {
@@ -217,7 +215,9 @@ template <class T> void Restrict(const Levels &l, const T *fine, T *coarse) {
 
 template <class T> void AddProlonged(const Levels &l, const T *coarse, T *fine) {
   const Shape &f = l.fine;
-  const auto above = [&l](std::size_t a, long i) { return !l.coarsens[a] ? i : i < l.first[a] ? -1 : (i - l.first[a]) / 2; };
+  const auto above = [&l](std::size_t a, long i) {
+    return !l.coarsens[a] ? i : i < l.first[a] ? -1 : (i - l.first[a]) / 2;
+  };
   for (long b = 0; b < f.batch; ++b)
     for (long k = 0; k < f.nz; ++k)
       for (long j = 0; j < f.ny; ++j) {

@@ -1,6 +1,6 @@
 /// \file
-/// Stencils with weights of their own in every cell, on plain arrays: LibTorch's convolutions of one channel run far below
-/// what memory allows. Instantiated for float and double.
+/// Stencils with weights of their own in every cell, on plain arrays: LibTorch's convolutions of one channel run far
+/// below what memory allows. Instantiated for float and double.
 #pragma once
 #include <array>
 
@@ -8,10 +8,10 @@ namespace krylearn {
 namespace nets {
 namespace kernels {
 
-/// The owned cells of a rank and the arrays around them. Fields come as `batch` arrays one after the other; a padded one
-/// has one layer of ghosts on each side of x and y, and of z too where `deep`. Stencils reach all neighbours, those across
-/// edges and corners too: 27 weights where `deep`, else 9, ordered with x fastest; weight o of a cell belongs to its
-/// neighbour o.
+/// The owned cells of a rank and the arrays around them. Fields come as `batch` arrays one after the other; a padded
+/// one has one layer of ghosts on each side of x and y, and of z too where `deep`. Stencils reach all neighbours, those
+/// across edges and corners too: 27 weights where `deep`, else 9, ordered with x fastest; weight o of a cell belongs to
+/// its neighbour o.
 struct Shape {
   long nx = 0, ny = 0, nz = 0, batch = 1;
   bool deep = false;
@@ -37,15 +37,14 @@ template <class T> void GatherToWeights(const Shape &shape, const T *g, const T 
 template <class T> void ScatterToInput(const Shape &shape, const T *weights, const T *g, T *in);
 template <class T> void ScatterToWeights(const Shape &shape, const T *g, const T *in, T *weights);
 
-/// The symmetric star operator (A x)_i = s_i x_i + Σ c (x_i − x_j) over neighbours j, where c of the face below cell i on
-/// axis a is faces[a] at i. `faces` – z only where `deep` – and x are padded, `sums` and `out` are not.
-/// out = b − A x where b is given, else A x.
+/// The symmetric star operator (A x)_i = s_i x_i + Σ c (x_i − x_j) over neighbours j, where c of the face below cell i
+/// on axis a is faces[a] at i. `faces` – z only where `deep` – and x are padded, `sums` and `out` are not. Where b is
+/// given out = b − A x, else A x.
 template <class T>
 void Star(const Shape &shape, const T *const faces[3], const T *sums, const T *x, const T *b, T *out);
 /// Adjoints of A x: added to the padded gradients of x and faces, and to that of the sums.
 template <class T> void StarToInput(const Shape &shape, const T *const faces[3], const T *sums, const T *g, T *x);
-template <class T>
-void StarToCoefficients(const Shape &shape, const T *g, const T *x, T *const faces[3], T *sums);
+template <class T> void StarToCoefficients(const Shape &shape, const T *g, const T *x, T *const faces[3], T *sums);
 
 /// A level and the next coarser one on this rank, both padded.
 struct Levels {

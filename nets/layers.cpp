@@ -95,7 +95,8 @@ at::Tensor ApplyStar(const at::Tensor &faces, const at::Tensor &sums, const at::
 }
 
 struct StarFunction : torch::autograd::Function<StarFunction> {
-  static at::Tensor forward(AutogradContext *ctx, const at::Tensor &faces, const at::Tensor &sums, const at::Tensor &x) {
+  static at::Tensor forward(AutogradContext *ctx, const at::Tensor &faces, const at::Tensor &sums,
+                            const at::Tensor &x) {
     ctx->save_for_backward({faces, sums, x});
     return ApplyStar(faces, sums, x, at::Tensor());
   }
@@ -149,11 +150,13 @@ template <class Map> at::Tensor Indices(long first, long count, Map &&map) {
 
 constexpr std::int64_t kSlabCells = 65536;
 
-/// conv3d without further padding. LibTorch 1.13 hands a single small or flat field to a path that is ten times slower than
-/// oneDNN, two fields not; so the field is computed in two overlapping halves.
-at::Tensor ConvolveInHalves(const at::Tensor &padded, const at::Tensor &kernel, const at::Tensor &bias, std::int64_t axis) {
+/// conv3d without further padding. LibTorch 1.13 hands a single small or flat field to a path that is ten times slower
+/// than oneDNN, two fields not; so the field is computed in two overlapping halves.
+at::Tensor ConvolveInHalves(const at::Tensor &padded, const at::Tensor &kernel, const at::Tensor &bias,
+                            std::int64_t axis) {
   const std::int64_t reach = kernel.size(axis + 1) - 1, length = padded.size(axis) - reach, half = (length + 1) / 2;
-  const at::Tensor halves = at::stack({padded.narrow(axis, 0, half + reach), padded.narrow(axis, length - half, half + reach)});
+  const at::Tensor halves =
+      at::stack({padded.narrow(axis, 0, half + reach), padded.narrow(axis, length - half, half + reach)});
   const at::Tensor out = at::conv3d(halves, kernel, bias);
   return at::cat({out[0], out[1].narrow(axis, 2 * half - length, length - half)}, axis);
 }
@@ -180,11 +183,13 @@ at::Tensor ConvolvePadded(const at::Tensor &padded, const at::Tensor &kernel, co
   // Without gradients a few planes at a time, which saves memory.
   const std::int64_t slab = std::max<std::int64_t>(2, kSlabCells * length * padded.size(0) / padded.numel());
   if (at::GradMode::is_enabled() || slab >= length) return ConvolveInHalves(padded, kernel, bias, axis);
-  std::vector<std::int64_t> shape = {kernel.size(0), padded.size(1) - kernel.size(2) + 1, padded.size(2) - 2, padded.size(3) - 2};
+  std::vector<std::int64_t> shape = {kernel.size(0), padded.size(1) - kernel.size(2) + 1, padded.size(2) - 2,
+                                     padded.size(3) - 2};
   const at::Tensor out = at::empty(shape, padded.options());
   for (std::int64_t first = 0; first < length; first += slab) {
     const std::int64_t planes = std::min(slab, length - first);
-    out.narrow(axis, first, planes).copy_(ConvolveInHalves(padded.narrow(axis, first, planes + reach), kernel, bias, axis));
+    out.narrow(axis, first, planes)
+        .copy_(ConvolveInHalves(padded.narrow(axis, first, planes + reach), kernel, bias, axis));
   }
   return out;
 }

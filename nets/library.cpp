@@ -15,8 +15,8 @@ public:
 
   void SetUp(const Geometry &geometry) override {
     if (geometry.Dim() != dim_)
-      throw std::invalid_argument("model file '" + path_ + "' is for " + std::to_string(dim_) + "D grids, but this one is " +
-                                  std::to_string(geometry.Dim()) + "D");
+      throw std::invalid_argument("model file '" + path_ + "' is for " + std::to_string(dim_) +
+                                  "D grids, but this one is " + std::to_string(geometry.Dim()) + "D");
     at::NoGradGuard no_gradients;
     prepared_ = net_->Prepare(MakeOperator(geometry, at::kFloat));
     const Partition &p = geometry.partition;

@@ -162,7 +162,8 @@ std::unique_ptr<Net> NetOf(const Model &model, const std::string &path) {
   std::unique_ptr<Net> net;
   try {
     const Architecture &architecture = FindArchitecture(model.architecture);
-    if (model.dim != 2 && model.dim != 3) throw std::invalid_argument("a model of " + std::to_string(model.dim) + " dimensions");
+    if (model.dim != 2 && model.dim != 3)
+      throw std::invalid_argument("a model of " + std::to_string(model.dim) + " dimensions");
     net = architecture.make(FillOptions(architecture, model.options), model.dim, 0);
   } catch (const std::invalid_argument &e) { Refuse(path, std::string("cannot be used: ") + e.what()); }
   if (net->parameters.size() != model.tensors.size())

@@ -1,6 +1,7 @@
 /// \file
-/// The door to this folder for the rest of the project: networks as preconditioners, models on disk, training. No type of
-/// LibTorch appears, so including it costs nothing; what stands behind it is found through OpenNetworks() of solvers/.
+/// The door to this folder for the rest of the project: networks as preconditioners, models on disk, training. No type
+/// of LibTorch appears, so including it costs nothing; what stands behind it is found through OpenNetworks() of
+/// solvers/.
 ///
 /// Failures are exceptions derived from std::exception, the same on all ranks where a call is collective.
 #pragma once
@@ -17,9 +18,9 @@ namespace nets {
 /// Options of an architecture by name, as they are stored with a model.
 using Options = std::map<std::string, std::string>;
 
-/// The operator (A x)_i = s_i x_i + Σ c (x_i − x_j) over neighbours j across faces, as plain arrays over this rank's cells,
-/// x fastest: c of the face below each cell on each axis, and s. Cells without an unknown (solids, Dirichlet values) have
-/// no couplings and s = 0. Any unit; single precision has to hold it.
+/// The operator (A x)_i = s_i x_i + Σ c (x_i − x_j) over neighbours j across faces, as plain arrays over this rank's
+/// cells, x fastest: c of the face below each cell on each axis, and s. Cells without an unknown (solids, Dirichlet
+/// values) have no couplings and s = 0. Any unit; single precision has to hold it.
 struct Geometry {
   Partition partition;
   std::array<std::vector<float>, 3> faces; ///< the third empty in 2D
@@ -66,17 +67,17 @@ struct TrainingSpec {
   std::vector<Index> grids{{64, 64, 1}};
   long seed = 1;
   long steps = 1500;
-  long geometries = 32, right_sides = 24; ///< of the pool: geometries, and live solves of each
+  long geometries = 32, right_sides = 24;           ///< of the pool: geometries, and live solves of each
   long batch_geometries = 4, batch_right_sides = 4; ///< of a step, over all ranks
-  double rate = 2e-3;                     ///< the largest learning rate
+  double rate = 2e-3;                               ///< the largest learning rate
   long validate_every = 250, validation_geometries = 8;
-  std::string output, log, checkpoint;    ///< files; log and checkpoint may be empty
+  std::string output, log, checkpoint; ///< files; log and checkpoint may be empty
   double checkpoint_seconds = 600;
-  bool resume = false;                    ///< go on from `checkpoint`
-  std::string init;                       ///< a model to start from
-  Options about;                          ///< what the model shall say of itself
+  bool resume = false;                                ///< go on from `checkpoint`
+  std::string init;                                   ///< a model to start from
+  Options about;                                      ///< what the model shall say of itself
   const volatile std::sig_atomic_t *signal = nullptr; ///< checkpoint at the next step when it changes
-  std::function<void(const std::string &)> say; ///< receives lines of progress, on the first rank
+  std::function<void(const std::string &)> say;       ///< receives lines of progress, on the first rank
 };
 
 /// Seeds that networks never train on are those a user would type: below this.

@@ -11,9 +11,9 @@ namespace nets {
 /// One number per axis. Axis 0 is x; 2D grids have one cell along the last axis.
 using Index = std::array<long, 3>;
 
-/// A grid of n cells, cut along each axis. Rank x + px (y + py z) of the communicator – the order of PETSc's DMDA, and of
-/// an MPI Cartesian communicator whose dimensions are given last axis first – owns the cells
-/// [starts[a][place[a]], starts[a][place[a] + 1]) of axis a, which may be none at all.
+/// A grid of n cells, cut along each axis. Rank x + px (y + py z) of the communicator – the order of PETSc's DMDA, and
+/// of an MPI Cartesian communicator whose dimensions are given last axis first – owns the cells [starts[a][place[a]],
+/// starts[a][place[a] + 1]) of axis a, which may be none at all.
 struct Partition {
   MPI_Comm comm = MPI_COMM_SELF; ///< not owned
   Index n{1, 1, 1};

@@ -1,6 +1,6 @@
 /// \file
-/// What this folder uses of LibTorch: the one header of it that takes seconds, precompiled by CMake. No header that other
-/// folders include may include this one, and everything else here includes LibTorch through it.
+/// What this folder uses of LibTorch: the one header of it that takes seconds, precompiled by CMake. No header that
+/// other folders include may include this one, and everything else here includes LibTorch through it.
 #pragma once
 #include <torch/autograd.h>
 #include <torch/types.h>

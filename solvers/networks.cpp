@@ -35,10 +35,11 @@ PetscErrorCode OpenNetworks(MPI_Comm comm, nets::Library **library) {
   if (!opened) failure = Open(&opened);
   int mine = opened != nullptr, all;
   PetscCallMPI(MPI_Allreduce(&mine, &all, 1, MPI_INT, MPI_MIN, comm));
-  PetscCheck(all, comm, PETSC_ERR_SUP,
-             "Networks need libkrylearn_nn.so beside libkrylearn.so (%s); install LibTorch (Debian: libtorch-dev) and build "
-             "again",
-             failure.empty() ? "another rank could not open it" : failure.c_str());
+  PetscCheck(
+      all, comm, PETSC_ERR_SUP,
+      "Networks need libkrylearn_nn.so beside libkrylearn.so (%s); install LibTorch (Debian: libtorch-dev) and build "
+      "again",
+      failure.empty() ? "another rank could not open it" : failure.c_str());
   *library = opened;
   PetscFunctionReturn(0);
 }

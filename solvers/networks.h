@@ -8,7 +8,8 @@
 
 namespace krylearn {
 
-/// The library of networks. PETSC_ERR_SUP with advice where it is not there or is of another build. Collective on `comm`.
+/// The library of networks. PETSC_ERR_SUP with advice where it is not there or is of another build. Collective on
+/// `comm`.
 PetscErrorCode OpenNetworks(MPI_Comm comm, nets::Library **library);
 
 /// Runs `call`; exceptions, of LibTorch's too, become PETSc errors on `comm` that begin with `what`.

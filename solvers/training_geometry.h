@@ -6,8 +6,9 @@
 
 namespace krylearn {
 
-/// Geometries of named problems with the parameters of `spec` (contrast, wall_alpha); closed pockets are filled, because
-/// each is a singular component of its own. Failures become exceptions. The source works on the calling rank alone.
+/// Geometries of named problems with the parameters of `spec` (contrast, wall_alpha); closed pockets are filled,
+/// because each is a singular component of its own. Failures become exceptions. The source works on the calling rank
+/// alone.
 nets::GeometrySource TrainingGeometries(const ProblemSpec &spec);
 
 } // namespace krylearn

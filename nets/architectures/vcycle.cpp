@@ -1,11 +1,11 @@
 // A symmetric multigrid V(1,1) cycle whose smoothers are stencils that a small network computes from the geometry.
 //
-// On a level with operator A, D its diagonal: the network turns the channels of the geometry into a stencil K(i) for each
-// cell i, and the smoother is S = D^(-1/2) K D^(-1/2).
+// On a level with operator A, D its diagonal: the network turns the channels of the geometry into a stencil K(i) for
+// each cell i, and the smoother is S = D^(-1/2) K D^(-1/2).
 //   1. x = S r                       3. x += P e, piecewise constant
 //   2. e = cycle(Pᵀ (r − A x))       4. x += Sᵀ (r − A x), the adjoint of step 1
-// Coarse operators are GridOperator::Coarsened(), down to a single cell, which is solved exactly. All levels share one set
-// of parameters. The whole is linear and symmetric in r; with zero in place of the network it is damped Jacobi.
+// Coarse operators are GridOperator::Coarsened(), down to a single cell, which is solved exactly. All levels share one
+// set of parameters. The whole is linear and symmetric in r; with zero in place of the network it is damped Jacobi.
 // Kernels that depend on the geometry by way of a network: Lan et al., ICML 2024; here they smooth instead of transfer.
 #include "nets/architectures/vcycle_inference.h"
 #include <algorithm>
@@ -65,7 +65,8 @@ public:
       const std::int64_t in = l == 0 ? dim + 2 : channels, out = last ? (dim == 3 ? 27 : 9) : channels;
       const std::vector<std::int64_t> shape = {out, in, deep, 3, 3};
       const double bound = std::sqrt(6.0 / double(in * 9 * deep));
-      parameters.push_back({"kernel" + std::to_string(l), last ? at::zeros(shape) : RandomParameter(shape, bound, seed, l)});
+      parameters.push_back(
+          {"kernel" + std::to_string(l), last ? at::zeros(shape) : RandomParameter(shape, bound, seed, l)});
       parameters.push_back({"bias" + std::to_string(l), at::zeros({out})});
     }
   }
@@ -99,10 +100,10 @@ private:
     return WithHalo((x + base) * op.scale * at::stack(neighbours), op.partition, OneLayer(dim_));
   }
 
-  /// The last step of Weights() without gradients, a few planes at a time: its 27 channels are most of the memory that a
-  /// set-up needs, and are held once.
-  at::Tensor WeightsInSlabs(const GridOperator &op, const at::Tensor &x, const at::Tensor &kernel, const at::Tensor &bias,
-                            const at::Tensor &scales) const {
+  /// The last step of Weights() without gradients, a few planes at a time: its 27 channels are most of the memory that
+  /// a set-up needs, and are held once.
+  at::Tensor WeightsInSlabs(const GridOperator &op, const at::Tensor &x, const at::Tensor &kernel,
+                            const at::Tensor &bias, const at::Tensor &scales) const {
     const Partition &p = op.partition;
     const at::Tensor in = WithHalo(x, p, OneLayer(dim_));
     std::vector<std::int64_t> shape = in.sizes().vec();
@@ -116,7 +117,8 @@ private:
       const at::Tensor y = ConvolvePadded(in.narrow(axis + 1, first, planes + 2), kernel, bias);
       y[y.size(0) / 2].add_(kDamping);
       for (std::int64_t o = 0; o < y.size(0); ++o)
-        op.Neighbour(padded[o], {0, 0, 0}).narrow(axis, first, planes)
+        op.Neighbour(padded[o], {0, 0, 0})
+            .narrow(axis, first, planes)
             .copy_(y[o].mul_(op.scale.narrow(axis, first, planes))
                        .mul_(op.Neighbour(scales, Direction(o)).narrow(axis, first, planes)));
     }
@@ -125,7 +127,9 @@ private:
   }
 
   /// Of weight o, in the order of kernels.h.
-  Index Direction(std::int64_t o) const { return {long(o % 3) - 1, long(o / 3 % 3) - 1, dim_ == 3 ? long(o / 9) - 1 : 0}; }
+  Index Direction(std::int64_t o) const {
+    return {long(o % 3) - 1, long(o / 3 % 3) - 1, dim_ == 3 ? long(o / 9) - 1 : 0};
+  }
 
   int dim_;
 };
@@ -133,7 +137,9 @@ private:
 } // namespace
 
 Architecture VCycle() {
-  return {"vcycle", "symmetric multigrid V(1,1) with learned smoothing stencils; linear", true,
+  return {"vcycle",
+          "symmetric multigrid V(1,1) with learned smoothing stencils; linear",
+          true,
           {{"channels", "8"}, {"layers", "3"}},
           [](const Options &options, int dim, long seed) -> std::unique_ptr<Net> {
             return std::make_unique<VCycleNet>(options, dim, seed);

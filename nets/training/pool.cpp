@@ -7,7 +7,7 @@ namespace nets {
 namespace {
 
 enum Stream { kWhite = 101, kLife = 102 };
-constexpr double kSolved = 1e-10;   ///< of the exact errors
+constexpr double kSolved = 1e-10; ///< of the exact errors
 constexpr long kMostIterations = 3000;
 constexpr long kShortest = 2, kLongest = 20;
 

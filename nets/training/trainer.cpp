@@ -18,9 +18,7 @@ constexpr long kFirstValidationSeed = 900001; ///< below kFirstTrainingSeed, abo
 constexpr long kMostIterations = 200;         ///< of a validation
 constexpr double kTolerance = 1e-6;
 
-double Now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
+double Now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
 std::string Text(double value, const char *format = "%.4g") {
   char text[64];
@@ -65,8 +63,8 @@ public:
     const Model first = Restore();
     Together(comm_, [&] { MakePool(); });
     Together(comm_, [&] { MakeValidation(); });
-    Say(std::to_string(net_->Size()) + " parameters; pool of " + std::to_string(spec_.geometries) + " geometries made in " +
-        Text(Now() - start_, "%.1f") + " s");
+    Say(std::to_string(net_->Size()) + " parameters; pool of " + std::to_string(spec_.geometries) +
+        " geometries made in " + Text(Now() - start_, "%.1f") + " s");
     if (step_ > 0) RestartPool();
     OpenLog();
     loop_start_ = Now();
@@ -172,7 +170,8 @@ private:
   }
 
   void MakePool() {
-    const long groups = spec_.batch_geometries, families = long(spec_.families.size()), grids = long(spec_.grids.size());
+    const long groups = spec_.batch_geometries, families = long(spec_.families.size()),
+               grids = long(spec_.grids.size());
     pool_.resize(std::size_t(groups));
     for (long i = 0; i < spec_.geometries; ++i) {
       const long group = i % groups, number = i / groups;
@@ -231,9 +230,9 @@ private:
     const std::int64_t count = gradient.numel();
     at::Tensor all = at::empty({count + 2}, at::kDouble);
     all.narrow(0, 0, count).copy_(gradient);
-    const bool due = !spec_.checkpoint.empty() && rank_ == 0 &&
-                     (Now() - last_checkpoint_ > spec_.checkpoint_seconds ||
-                      (spec_.signal && *spec_.signal != last_signal_));
+    const bool due =
+        !spec_.checkpoint.empty() && rank_ == 0 &&
+        (Now() - last_checkpoint_ > spec_.checkpoint_seconds || (spec_.signal && *spec_.signal != last_signal_));
     all.data_ptr<double>()[count] = loss_sum;
     all.data_ptr<double>()[count + 1] = due;
     MPI_Allreduce(MPI_IN_PLACE, all.data_ptr<double>(), int(count + 2), MPI_DOUBLE, MPI_SUM, comm_);
@@ -252,8 +251,8 @@ private:
     if (rank_ != 0) return;
     const double now = Now();
     if (log_)
-      std::fprintf(log_.get(), "%ld,%.1f,%.6g,%.6g,%.6g,", step_ + 1, seconds_before_ + now - start_, adam_->Rate(step_),
-                   loss, norm); // Run() ends the row
+      std::fprintf(log_.get(), "%ld,%.1f,%.6g,%.6g,%.6g,", step_ + 1, seconds_before_ + now - start_,
+                   adam_->Rate(step_), loss, norm); // Run() ends the row
     if (now - last_said_ < 10 && step_ + 1 < spec_.steps) return;
     last_said_ = now;
     const double each = (now - loop_start_) / double(step_ + 1 - first_step_);
@@ -315,8 +314,11 @@ private:
     model.tensors.push_back({"adam:v", adam_->v});
     std::string rows;
     for (const auto &row : best_rows_) rows += Text(row.median) + " " + Text(row.worst) + " ";
-    model.about = {{"training", Description()}, {"step", std::to_string(step_)}, {"score", Text(best_score_, "%.17g")},
-                   {"seconds", Text(seconds_before_ + Now() - start_, "%.3f")}, {"rows", rows}};
+    model.about = {{"training", Description()},
+                   {"step", std::to_string(step_)},
+                   {"score", Text(best_score_, "%.17g")},
+                   {"seconds", Text(seconds_before_ + Now() - start_, "%.3f")},
+                   {"rows", rows}};
     Together(comm_, [&] {
       if (rank_ == 0) WriteModel(spec_.checkpoint, model);
     });
@@ -341,7 +343,8 @@ private:
     for (std::size_t r = 0; r < rows_.size() && r < report.rows.size(); ++r)
       metric += (r ? ", " : "") + rows_[r].family + " " + std::to_string(rows_[r].n[0]) + ": median " +
                 Text(report.rows[r].median) + ", worst " + Text(report.rows[r].worst);
-    model.about["iterations_to_1e-6"] = metric + " (" + std::to_string(spec_.validation_geometries) + " geometries each)";
+    model.about["iterations_to_1e-6"] =
+        metric + " (" + std::to_string(spec_.validation_geometries) + " geometries each)";
     Together(comm_, [&] {
       if (rank_ == 0) WriteModel(spec_.output, model);
     });

@@ -6,8 +6,9 @@
 namespace krylearn {
 namespace nets {
 
-/// See Library::Train(). The pool's geometries form groups; a step takes one geometry of each group, a group belongs to one
-/// rank, and gradients are added over all groups. So the result depends on the number of ranks through rounding only.
+/// See Library::Train(). The pool's geometries form groups; a step takes one geometry of each group, a group belongs to
+/// one rank, and gradients are added over all groups. So the result depends on the number of ranks through rounding
+/// only.
 TrainingReport Train(MPI_Comm comm, const TrainingSpec &spec, const GeometrySource &source);
 
 } // namespace nets

@@ -66,13 +66,16 @@ PetscErrorCode Count(KSP ksp, Verdict verdict) {
   const struct {
     PetscInt *counter;
     const char *why;
-  } table[] = {{nullptr, ""}, {&f.not_finite, "is not finite"}, {&f.zero, "vanishes"},
+  } table[] = {{nullptr, ""},
+               {&f.not_finite, "is not finite"},
+               {&f.zero, "vanishes"},
                {&f.not_descent, "is not one of descent"}};
   const auto &row = table[int(verdict)];
   PetscFunctionBegin;
   if (verdict == Verdict::kUsable) PetscFunctionReturn(0);
   ++*row.counter;
-  PetscCall(PetscInfo(ksp, "Iteration %" PetscInt_FMT ": the residual replaces a direction that %s\n", ksp->its, row.why));
+  PetscCall(
+      PetscInfo(ksp, "Iteration %" PetscInt_FMT ": the residual replaces a direction that %s\n", ksp->its, row.why));
   PetscFunctionReturn(0);
 }
 
@@ -270,8 +273,8 @@ PetscErrorCode KSPView_DCDM(KSP ksp, PetscViewer viewer) {
                                      dcdm->stall));
   PetscCall(PetscViewerASCIIPrintf(viewer,
                                    "  directions replaced by the residual in the last solve: %" PetscInt_FMT
-                                   " not finite, %" PetscInt_FMT " zero, %" PetscInt_FMT " not of descent, %"
-                                   PetscInt_FMT " while standing still\n",
+                                   " not finite, %" PetscInt_FMT " zero, %" PetscInt_FMT
+                                   " not of descent, %" PetscInt_FMT " while standing still\n",
                                    f.not_finite, f.zero, f.not_descent, f.stalled));
   PetscFunctionReturn(0);
 }
@@ -281,8 +284,8 @@ PetscErrorCode KSPSetFromOptions_DCDM(KSP ksp, PetscOptionItems *PetscOptionsObj
   PetscBool given;
   PetscFunctionBegin;
   PetscOptionsHeadBegin(PetscOptionsObject, "KSPDCDM options");
-  PetscCall(PetscOptionsInt("-ksp_dcdm_window", "Directions that a new one is made A-orthogonal to",
-                            "KSPDCDMSetWindow", window, &window, &given));
+  PetscCall(PetscOptionsInt("-ksp_dcdm_window", "Directions that a new one is made A-orthogonal to", "KSPDCDMSetWindow",
+                            window, &window, &given));
   if (given) PetscCall(KSPDCDMSetWindow(ksp, window));
   PetscCall(PetscOptionsInt("-ksp_dcdm_stall", "Iterations without progress before the residual may step in, 0: never",
                             "KSPDCDMSetStall", stall, &stall, &given));
@@ -358,16 +361,17 @@ PetscErrorCode KSPDCDMGetFallbacks(KSP ksp, KSPDCDMFallbacks *fallbacks) {
    Level: intermediate
 
    Notes:
-   An iteration is q = M(r), made A-orthogonal to the last directions in two passes, and an exact line search along it:
-   flexible conjugate gradients, truncated as `KSPFCG` does with -ksp_fcg_truncation_type standard. It takes one product
-   with A, whatever the window. M may be any `PC`, and may change from one iteration to the next; it is meant for networks.
+   An iteration is q = M(r), made A-orthogonal to the last directions in two passes, and an exact line search along
+   it: flexible conjugate gradients, truncated as `KSPFCG` does with -ksp_fcg_truncation_type standard. It takes one
+   product with A, whatever the window. M may be any `PC`, and may change from one iteration to the next; it is meant
+   for networks.
 
    A direction that is not finite, zero, or not one of descent is replaced by the residual, at the cost of a second
-   product; -ksp_view, -info and `KSPDCDMGetFallbacks()` tell how often. So a bad preconditioner makes a solve slow, never
-   wrong.
+   product; -ksp_view, -info and `KSPDCDMGetFallbacks()` tell how often. So a bad preconditioner makes a solve slow,
+   never wrong.
 
-   It stops on the true (unpreconditioned) residual, the only norm it supports beside none. The null space attached to the
-   matrix is removed from directions.
+   It stops on the true (unpreconditioned) residual, the only norm it supports beside none. The null space attached to
+   the matrix is removed from directions.
 
    References:
 .  A. Kaneda, O. Akar, J. Chen, V. Kala, D. Hyde, J. Teran, A deep conjugate direction method for iteratively solving

@@ -119,12 +119,13 @@ PetscErrorCode PCView_Neural(PC pc, PetscViewer viewer) {
   PetscBool ascii;
   PetscCall(PetscObjectTypeCompare((PetscObject)viewer, PETSCVIEWERASCII, &ascii));
   if (!ascii) PetscFunctionReturn(0);
-  PetscCall(PetscViewerASCIIPrintf(viewer, "  model %s\n", neural->model.empty() ? "not given" : neural->model.c_str()));
+  PetscCall(
+      PetscViewerASCIIPrintf(viewer, "  model %s\n", neural->model.empty() ? "not given" : neural->model.c_str()));
   if (!neural->network) PetscFunctionReturn(0);
   const nets::Network &network = *neural->network;
-  PetscCall(PetscViewerASCIIPrintf(viewer, "  architecture %s, %dD, %ld parameters, %s in the residual, single precision\n",
-                                   network.Architecture().c_str(), network.Dim(), network.Parameters(),
-                                   network.Linear() ? "linear" : "not linear"));
+  PetscCall(PetscViewerASCIIPrintf(
+      viewer, "  architecture %s, %dD, %ld parameters, %s in the residual, single precision\n",
+      network.Architecture().c_str(), network.Dim(), network.Parameters(), network.Linear() ? "linear" : "not linear"));
   PetscFunctionReturn(0);
 }
 
@@ -169,7 +170,8 @@ PetscErrorCode SetModel(PC pc, const char *path) {
 PetscErrorCode SetGrid(PC pc, PetscInt nx, PetscInt ny, PetscInt nz) {
   PetscFunctionBegin;
   PetscCheck(nx > 0 && ny > 0 && nz > 0, PetscObjectComm((PetscObject)pc), PETSC_ERR_ARG_OUTOFRANGE,
-             "PCNEURAL: a grid of %" PetscInt_FMT " x %" PetscInt_FMT " x %" PetscInt_FMT " cells has none", nx, ny, nz);
+             "PCNEURAL: a grid of %" PetscInt_FMT " x %" PetscInt_FMT " x %" PetscInt_FMT " cells has none", nx, ny,
+             nz);
   PetscCall(PCReset_Neural(pc));
   pc->setupcalled = PETSC_FALSE;
   Data(pc)->grid.natural = {nx, ny, nz};
@@ -202,11 +204,11 @@ PetscErrorCode PCNeuralSetGrid(PC pc, PetscInt nx, PetscInt ny, PetscInt nz) {
    Level: intermediate
 
    Notes:
-   The geometry – coefficients, solids, sides – is read from the matrix, which is AIJ and a symmetric star (5 points in 2D,
-   7 in 3D); rows that hold nothing but a diagonal are solved on their own. A model serves grids of any size of its
-   dimension, in any cut over ranks, with the same iterations. Models of the architecture vcycle are linear and symmetric,
-   so that `KSPCG` may use them; for others take `KSPDCDM` or `KSPFCG`. Use -ksp_norm_type unpreconditioned to stop on the
-   true residual: then a bad model makes a solve slow, never wrong.
+   The geometry – coefficients, solids, sides – is read from the matrix, which is AIJ and a symmetric star (5 points
+   in 2D, 7 in 3D); rows that hold nothing but a diagonal are solved on their own. A model serves grids of any size of
+   its dimension, in any cut over ranks, with the same iterations. Models of the architecture vcycle are linear and
+   symmetric, so that `KSPCG` may use them; for others take `KSPDCDM` or `KSPFCG`. Use -ksp_norm_type unpreconditioned
+   to stop on the true residual: then a bad model makes a solve slow, never wrong.
 
    LibTorch is loaded when the first `PCNEURAL` is set up, not before.
 

@@ -5,7 +5,8 @@
 namespace krylearn {
 namespace {
 
-/// Ranks along each axis with the least surface between them, every rank with a cell at least; zeros if there is no way.
+/// Ranks along each axis with the least surface between them, every rank with a cell at least; zeros if there is no
+/// way.
 Int3 DivideRanks(int size, const Int3 &n) {
   double best = -1;
   Int3 ranks{0, 0, 0};
@@ -47,12 +48,14 @@ PetscErrorCode PCGrid::SetUpNatural(PC pc) {
   PetscCall(MatGetSize(pc->pmat, &rows, nullptr));
   PetscCheck(rows == cells, comm, PETSC_ERR_ARG_SIZ,
              "-%s %" PetscInt_FMT ",%" PetscInt_FMT ",%" PetscInt_FMT " has %" PetscInt64_FMT
-             " cells, but the matrix has %" PetscInt_FMT " rows", key_.c_str(), n[0], n[1], n[2], cells, rows);
+             " cells, but the matrix has %" PetscInt_FMT " rows",
+             key_.c_str(), n[0], n[1], n[2], cells, rows);
   PetscCallMPI(MPI_Comm_size(comm, &size));
   const Int3 ranks = DivideRanks(size, n);
   PetscCheck(ranks[0] > 0, comm, PETSC_ERR_SUP,
              "%s cannot divide a grid of %" PetscInt_FMT " x %" PetscInt_FMT " x %" PetscInt_FMT
-             " cells over %d ranks; use fewer ranks", type_.c_str(), n[0], n[1], n[2], int(size));
+             " cells over %d ranks; use fewer ranks",
+             type_.c_str(), n[0], n[1], n[2], int(size));
   PetscCall(DMDACreate3d(comm, DM_BOUNDARY_NONE, DM_BOUNDARY_NONE, DM_BOUNDARY_NONE, DMDA_STENCIL_STAR, n[0], n[1],
                          n[2], ranks[0], ranks[1], ranks[2], 1, 1, nullptr, nullptr, nullptr, &dm_));
   PetscCall(DMSetUp(dm_));
@@ -60,9 +63,8 @@ PetscErrorCode PCGrid::SetUpNatural(PC pc) {
   const Layout &l = box_->layout;
   std::vector<PetscInt> numbers;
   numbers.reserve(std::size_t(l.OwnedCells()));
-  nmg::ForOwned(l, [&](PetscInt i, PetscInt j, PetscInt k, std::size_t) {
-    numbers.push_back(i + n[0] * (j + n[1] * k));
-  });
+  nmg::ForOwned(l,
+                [&](PetscInt i, PetscInt j, PetscInt k, std::size_t) { numbers.push_back(i + n[0] * (j + n[1] * k)); });
   PetscCall(ISCreateGeneral(comm, PetscInt(numbers.size()), numbers.data(), PETSC_COPY_VALUES, &rows_));
   Vec vec;
   PetscCall(MatCreateVecs(pc->pmat, nullptr, &vec));
@@ -85,9 +87,11 @@ PetscErrorCode PCGrid::SetUp(PC pc) {
   PetscBool structured = PETSC_FALSE;
   if (dm) PetscCall(PetscObjectTypeCompare((PetscObject)dm, DMDA, &structured));
   const char *prefix = ((PetscObject)pc)->prefix;
-  PetscCheck(structured, PetscObjectComm((PetscObject)pc), PETSC_ERR_ARG_WRONGSTATE,
-             "%s needs to know the grid: give -%s%s nx,ny[,nz] for a matrix in natural ordering (x fastest), or set a DMDA "
-             "with KSPSetDM() or DMCreateMatrix()", type_.c_str(), prefix ? prefix : "", key_.c_str());
+  PetscCheck(
+      structured, PetscObjectComm((PetscObject)pc), PETSC_ERR_ARG_WRONGSTATE,
+      "%s needs to know the grid: give -%s%s nx,ny[,nz] for a matrix in natural ordering (x fastest), or set a DMDA "
+      "with KSPSetDM() or DMCreateMatrix()",
+      type_.c_str(), prefix ? prefix : "", key_.c_str());
   PetscCall(nmg::BoxOfDMDA(dm, &box_));
   PetscCall(PetscObjectReference((PetscObject)dm));
   dm_ = dm;
@@ -99,7 +103,8 @@ PetscErrorCode PCGrid::Matrix(PC pc, Mat *matrix) {
   *matrix = pc->pmat;
   if (!rows_) PetscFunctionReturn(0);
   if (pc->flag == DIFFERENT_NONZERO_PATTERN) PetscCall(MatDestroy(&reordered_));
-  PetscCall(MatCreateSubMatrix(pc->pmat, rows_, rows_, reordered_ ? MAT_REUSE_MATRIX : MAT_INITIAL_MATRIX, &reordered_));
+  PetscCall(
+      MatCreateSubMatrix(pc->pmat, rows_, rows_, reordered_ ? MAT_REUSE_MATRIX : MAT_INITIAL_MATRIX, &reordered_));
   *matrix = reordered_;
   PetscFunctionReturn(0);
 }

@@ -1,5 +1,6 @@
 /// \file
-/// The grid of a preconditioner's matrix: that of its DMDA, or one that the user names for a matrix in natural ordering.
+/// The grid of a preconditioner's matrix: that of its DMDA, or one that the user names for a matrix in natural
+/// ordering.
 #pragma once
 #include "meshes/layout.h"
 #include "solvers/pc/nmg/box.h"
@@ -18,8 +19,8 @@ public:
 
   Int3 natural{0, 0, 0}; ///< the user's grid; 0: the DMDA's
 
-  /// Finds the grid; does nothing where it is known. Refuses (PETSC_ERR_ARG_WRONGSTATE, _ARG_SIZ, _SUP) matrices without
-  /// one, with advice. Collective.
+  /// Finds the grid; does nothing where it is known. Refuses (PETSC_ERR_ARG_WRONGSTATE, _ARG_SIZ, _SUP) matrices
+  /// without one, with advice. Collective.
   PetscErrorCode SetUp(PC pc);
   /// The PC's matrix in the order of the grid; it stays this object's. Collective.
   PetscErrorCode Matrix(PC pc, Mat *matrix);

@@ -22,8 +22,8 @@ TEST(Halo, FillsFacesEdgesAndCornersAtAnyDepth) {
   for (const auto &periodic : kSides)
     for (const Index &n : kSizes)
       for (const Partition &p : Cuts(n, periodic))
-        for (const Depth &depth : {Depth{{{1, 1}, {1, 1}, {1, 1}}}, Depth{{{3, 0}, {0, 2}, {1, 0}}},
-                                   Depth{{{9, 14}, {5, 5}, {2, 11}}}}) {
+        for (const Depth &depth :
+             {Depth{{{1, 1}, {1, 1}, {1, 1}}}, Depth{{{3, 0}, {0, 2}, {1, 0}}}, Depth{{{9, 14}, {5, 5}, {2, 11}}}}) {
           const at::Tensor whole = Random({2, n[2], n[1], n[0]}, 1);
           const at::Tensor padded = WithHalo(Part(whole, p), p, depth);
           double error = 0;
@@ -79,7 +79,9 @@ Result Evaluate(const Case &c, const Partition &p, at::ScalarType type, bool who
   for (std::size_t a = 0; a < 3; ++a) shape[shape.size() - 1 - a] = out.n[a];
   y.backward(Part(Random(shape, 99), out).to(type));
   Result result;
-  const auto join = [&](const at::Tensor &x, const Partition &q) { return whole ? x.detach().to(at::kDouble) : Join(x, q); };
+  const auto join = [&](const at::Tensor &x, const Partition &q) {
+    return whole ? x.detach().to(at::kDouble) : Join(x, q);
+  };
   result.output = join(y, out);
   for (const at::Tensor &x : divided)
     result.gradients.push_back(join(x.grad().defined() ? x.grad() : at::zeros_like(x), c.coarse_input ? coarse : p));
@@ -93,20 +95,26 @@ Result Evaluate(const Case &c, const Partition &p, at::ScalarType type, bool who
 std::vector<Case> Cases(const Index &n) {
   const int dim = Dim(n);
   const long weights = dim == 3 ? 27 : 9;
-  const auto field = [&](std::int64_t channels, std::uint64_t seed) { return Random({channels, n[2], n[1], n[0]}, seed); };
+  const auto field = [&](std::int64_t channels, std::uint64_t seed) {
+    return Random({channels, n[2], n[1], n[0]}, seed);
+  };
   const Partition coarse = Partition::Whole(n).Coarsened();
   const at::Tensor coarse_field = Random({2, coarse.n[2], coarse.n[1], coarse.n[0]}, 4);
   using Tensors = std::vector<at::Tensor>;
   std::vector<Case> cases;
-  cases.push_back({"convolution", {field(3, 1)}, {Random({4, 3, dim == 3 ? 3 : 1, 3, 3}, 2), Random({4}, 3)},
+  cases.push_back({"convolution",
+                   {field(3, 1)},
+                   {Random({4, 3, dim == 3 ? 3 : 1, 3, 3}, 2), Random({4}, 3)},
                    [dim](const Tensors &x, const Tensors &w, const Partition &p) {
                      return Convolution(x[0], w[0], w[1], p, dim);
                    }});
-  cases.push_back({"stencil", {field(weights, 1), field(2, 2)}, {},
-                   [dim](const Tensors &x, const Tensors &, const Partition &p) {
-                     return Stencil(WithHalo(x[0], p, OneLayer(dim)), x[1], p, dim);
-                   }});
-  cases.push_back({"adjoint stencil", {field(weights, 1), field(2, 2)}, {},
+  cases.push_back(
+      {"stencil", {field(weights, 1), field(2, 2)}, {}, [dim](const Tensors &x, const Tensors &, const Partition &p) {
+         return Stencil(WithHalo(x[0], p, OneLayer(dim)), x[1], p, dim);
+       }});
+  cases.push_back({"adjoint stencil",
+                   {field(weights, 1), field(2, 2)},
+                   {},
                    [dim](const Tensors &x, const Tensors &, const Partition &p) {
                      return StencilAdjoint(WithHalo(x[0], p, OneLayer(dim)), x[1], p, dim);
                    }});
@@ -115,19 +123,37 @@ std::vector<Case> Cases(const Index &n) {
     return residual ? StarResidual(faces, x[1].squeeze(0), x[3], x[2], p, dim)
                     : Star(faces, x[1].squeeze(0), x[2], p, dim);
   };
-  cases.push_back({"star", {field(dim, 1), field(1, 2), field(2, 3)}, {},
+  cases.push_back({"star",
+                   {field(dim, 1), field(1, 2), field(2, 3)},
+                   {},
                    [star](const Tensors &x, const Tensors &, const Partition &p) { return star(x, p, false); }});
-  cases.push_back({"residual of a star", {field(dim, 1), field(1, 2), field(2, 3), field(2, 4)}, {},
+  cases.push_back({"residual of a star",
+                   {field(dim, 1), field(1, 2), field(2, 3), field(2, 4)},
+                   {},
                    [star](const Tensors &x, const Tensors &, const Partition &p) { return star(x, p, true); }});
-  cases.push_back({"restriction", {field(2, 1)}, {},
-                   [](const Tensors &x, const Tensors &, const Partition &p) { return Restrict(x[0], p); }, false, true});
-  cases.push_back({"average pooling", {field(2, 1)}, {},
-                   [](const Tensors &x, const Tensors &, const Partition &p) { return AveragePool(x[0], p); }, false,
+  cases.push_back({"restriction",
+                   {field(2, 1)},
+                   {},
+                   [](const Tensors &x, const Tensors &, const Partition &p) { return Restrict(x[0], p); },
+                   false,
                    true});
-  cases.push_back({"prolongation", {coarse_field}, {},
-                   [](const Tensors &x, const Tensors &, const Partition &p) { return Prolong(x[0], p); }, true, false});
-  cases.push_back({"linear up-sampling", {coarse_field}, {},
-                   [](const Tensors &x, const Tensors &, const Partition &p) { return UpsampleLinear(x[0], p); }, true,
+  cases.push_back({"average pooling",
+                   {field(2, 1)},
+                   {},
+                   [](const Tensors &x, const Tensors &, const Partition &p) { return AveragePool(x[0], p); },
+                   false,
+                   true});
+  cases.push_back({"prolongation",
+                   {coarse_field},
+                   {},
+                   [](const Tensors &x, const Tensors &, const Partition &p) { return Prolong(x[0], p); },
+                   true,
+                   false});
+  cases.push_back({"linear up-sampling",
+                   {coarse_field},
+                   {},
+                   [](const Tensors &x, const Tensors &, const Partition &p) { return UpsampleLinear(x[0], p); },
+                   true,
                    false});
   return cases;
 }

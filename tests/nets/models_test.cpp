@@ -57,7 +57,8 @@ TEST(VCycle, IsSymmetricAndLinear) {
       at::NoGradGuard no_gradients;
       const auto prepared = net->Prepare(op);
       const at::Tensor fluid = (op.scale > 0).to(at::kDouble);
-      const at::Tensor x = Part(Random({1, n[2], n[1], n[0]}, 1), p) * fluid, y = Part(Random({1, n[2], n[1], n[0]}, 2), p) * fluid;
+      const at::Tensor x = Part(Random({1, n[2], n[1], n[0]}, 1), p) * fluid,
+                       y = Part(Random({1, n[2], n[1], n[0]}, 2), p) * fluid;
       const at::Tensor Bx = prepared->Apply(x), By = prepared->Apply(y);
       const double there = Dot(Bx, y, p).item<double>(), back = Dot(x, By, p).item<double>();
       EXPECT_NEAR(there, back, 1e-12 * std::abs(Dot(Bx, x, p).item<double>()));
@@ -80,7 +81,8 @@ TEST(VCycle, GivesTheSameOutputAndGradientsOnAnyNumberOfRanks) {
         *output = q.detach();
         (q * q).sum().backward();
         std::vector<at::Tensor> gradients;
-        for (const auto &parameter : net->parameters) gradients.push_back(parameter.second.grad().flatten().to(at::kDouble));
+        for (const auto &parameter : net->parameters)
+          gradients.push_back(parameter.second.grad().flatten().to(at::kDouble));
         return at::cat(gradients).contiguous();
       };
       at::Tensor whole, part;
@@ -132,8 +134,8 @@ TEST(VCycle, DoesNotDependOnUnits) {
   const Index n = kSizes[0];
   const Partition p = Partition::Whole(n);
   const GridOperator op = TestOperator(n, p, at::kDouble);
-  const GridOperator scaled = GridOperator::Make(p, 2, op.faces.narrow(1, 0, 1).narrow(2, 1, n[1]).narrow(3, 1, n[0]) * 1000,
-                                                 op.sums * 1000);
+  const GridOperator scaled =
+      GridOperator::Make(p, 2, op.faces.narrow(1, 0, 1).narrow(2, 1, n[1]).narrow(3, 1, n[0]) * 1000, op.sums * 1000);
   at::NoGradGuard no_gradients;
   const auto net = TestNet(2, at::kDouble);
   const at::Tensor r = Random({1, n[2], n[1], n[0]}, 1) * (op.scale > 0), q = net->Prepare(op)->Apply(r);
@@ -147,7 +149,8 @@ TEST(GridOperator, OfConstantCoefficientsIsDiscretisedAnewOnCoarserGrids) {
     for (std::int64_t a = 0; a < dim; ++a) faces[a].select(-1 - a, 0).zero_();
     for (const Partition &p : Cuts(n)) {
       const GridOperator coarse =
-          GridOperator::Make(p, dim, Part(faces, p), at::zeros({p.Owned(2), p.Owned(1), p.Owned(0)}, at::kDouble)).Coarsened();
+          GridOperator::Make(p, dim, Part(faces, p), at::zeros({p.Owned(2), p.Owned(1), p.Owned(0)}, at::kDouble))
+              .Coarsened();
       const Partition &c = coarse.partition;
       const at::Tensor whole = at::ones({1, c.n[2], c.n[1], c.n[0]}, at::kDouble) * (dim == 3 ? 2 : 1);
       for (std::int64_t a = 0; a < dim; ++a) {
@@ -200,7 +203,8 @@ TEST(Conjugate, AgreesWithPetsc) {
     Geometry geometry;
     double unit;
     ASSERT_PETSC_OK(krylearn::nmg::BoxOfDMDA(dm, &box));
-    ASSERT_PETSC_OK(krylearn::GeometryOfMatrix(system.A, dm, false, *box, PETSC_COMM_WORLD, &geometry, &isolated, &unit));
+    ASSERT_PETSC_OK(
+        krylearn::GeometryOfMatrix(system.A, dm, false, *box, PETSC_COMM_WORLD, &geometry, &isolated, &unit));
     const GridOperator op = MakeOperator(geometry, at::kDouble);
     const Partition &p = op.partition;
     const auto tensor = [&](Vec v) {
@@ -301,7 +305,8 @@ TEST(ModelFile, IsRefusedWhereItIsNotWhatItShouldBe) {
   MPI_Barrier(PETSC_COMM_WORLD);
   OnRank0([&] { WriteModel(path, other); });
   EXPECT_NE(Complaint(path).find("has tensor kernel0 [4, 4, 1, 3, 3], expected kernel0 [5, 4, 1, 3, 3]"),
-            std::string::npos) << Complaint(path);
+            std::string::npos)
+      << Complaint(path);
   MPI_Barrier(PETSC_COMM_WORLD);
 }
 

@@ -28,7 +28,8 @@ inline std::vector<Partition> Cuts(const Index &n, const std::array<bool, 3> &pe
 }
 
 /// Random numbers [leading, nz, ny, nx] that every rank makes alike.
-inline at::Tensor Random(const std::vector<std::int64_t> &shape, std::uint64_t seed, at::ScalarType type = at::kDouble) {
+inline at::Tensor Random(const std::vector<std::int64_t> &shape, std::uint64_t seed,
+                         at::ScalarType type = at::kDouble) {
   at::Tensor x = at::empty(shape, at::kDouble);
   for (std::int64_t i = 0; i < x.numel(); ++i)
     x.data_ptr<double>()[i] = 2 * krylearn::Uniform(seed, 1, std::uint64_t(i)) - 1;

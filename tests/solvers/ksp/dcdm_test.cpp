@@ -191,9 +191,9 @@ TEST(Dcdm, ConvergesWhateverThePreconditionerProposes) {
   const struct {
     const char *kind;
     char replaced;
-  } table[] = {{"nan", 'a'},      {"infinite", 'a'}, {"nan in one cell", 'a'}, {"nan every other time", 's'},
-               {"zero", 'a'},     {"constant", 's'}, {"flipped", 'a'},         {"huge", 'a'},
-               {"tiny", 'a'},     {"random", 's'},   {"large", 'n'},      {"product with A", '?'}};
+  } table[] = {{"nan", 'a'},  {"infinite", 'a'}, {"nan in one cell", 'a'}, {"nan every other time", 's'},
+               {"zero", 'a'}, {"constant", 's'}, {"flipped", 'a'},         {"huge", 'a'},
+               {"tiny", 'a'}, {"random", 's'},   {"large", 'n'},           {"product with A", '?'}};
   System system("obstacles", {24, 20, 1});
   for (const auto &row : table) {
     SCOPED_TRACE(row.kind);

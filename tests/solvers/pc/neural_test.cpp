@@ -124,9 +124,7 @@ TEST_F(NeuralTest, ServesPeriodicSingularScaledAndNaturallyOrderedSystems) {
   for (Model *m : {&plain, &scaled, &natural}) {
     Solver solver(m->A);
     UseNeural(&solver, Path(2));
-    if (m == &natural) {
-      ASSERT_PETSC_OK(PCNeuralSetGrid(solver.pc, 40, 33, 1));
-    }
+    if (m == &natural) { ASSERT_PETSC_OK(PCNeuralSetGrid(solver.pc, 40, 33, 1)); }
     const PetscInt iterations = solver.Solve(m->b, m->x);
     if (m == &plain) usual = iterations;
     EXPECT_NEAR(double(iterations), double(usual), 1);
