@@ -21,9 +21,10 @@ constexpr double kStrongerAxis = 8, kAnisotropicShare = 0.3;
 constexpr PetscInt64 kExactCells = 800;
 constexpr PetscInt kCoarsestSweeps = 16;
 constexpr double kCoarsestPart = 0.02;
-/// The largest level that is tried out to see whether one visit a cycle does, and the smallest Ritz value that says so. It
-/// is 0.6 to 0.9 where coarse levels represent the system well, 0.03 to 0.25 at jumps and behind walls.
-constexpr PetscInt64 kTrialCells = 40000;
+/// The largest level that is tried out to see whether one visit a cycle does – small, or small beside the finest – and the
+/// smallest Ritz value that says so. It is 0.6 to 0.9 where coarse levels represent the system well, 0.03 to 0.25 at jumps
+/// and behind walls.
+constexpr PetscInt64 kTrialCells = 40000, kTrialShare = 60;
 constexpr int kTrialSteps = 5;
 constexpr double kGoodSolver = 0.4;
 
@@ -133,7 +134,8 @@ PetscErrorCode Hierarchy::ChooseVisits(bool anisotropic) {
   for (std::size_t l = 1; l + 1 < count; ++l) visit(l, options_.cycle == Cycle::kV ? 1 : 2);
   if (options_.cycle != Cycle::kAuto) PetscFunctionReturn(0);
   std::size_t tried = 1;
-  while (tried < count && CellCount(levels_[tried]->box->layout.n) > kTrialCells) ++tried;
+  const PetscInt64 most = std::max(kTrialCells, CellCount(levels_[0]->box->layout.n) / kTrialShare);
+  while (tried < count && CellCount(levels_[tried]->box->layout.n) > most) ++tried;
   if (tried + 1 >= count) PetscFunctionReturn(0);
   double smallest = 1;
   if (!anisotropic)
