@@ -25,8 +25,8 @@ constexpr double kCoarsestPart = 0.02;
 /// smallest Ritz value that says so. It is 0.6 to 0.9 where coarse levels represent the system well, 0.03 to 0.25 at jumps
 /// and behind walls.
 constexpr PetscInt64 kTrialCells = 40000, kTrialShare = 60;
-constexpr int kTrialSteps = 5;
-constexpr double kGoodSolver = 0.4;
+constexpr int kTrialSteps = 4;
+constexpr double kGoodSolver = 0.5;
 
 PetscInt64 CellCount(const Int3 &n) { return PetscInt64(n[0]) * n[1] * n[2]; }
 
