@@ -6,7 +6,8 @@
 
 KRYLEARN_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 KRYLEARN_PACKAGES=(g++ cmake ninja-build ccache pkg-config petsc-dev libopenmpi-dev openmpi-bin libhdf5-openmpi-dev
-  libgtest-dev libtorch-dev python3 python3-matplotlib python3-h5py)
+  libgtest-dev libtorch-dev python3 python3-matplotlib python3-h5py
+  libpetsc3.18-dev-examples python3-petsc4py-real) # tests of the plug-in in PETSc's tutorials and petsc4py
 
 # Installs what is missing, as root or through sudo; names the packages and fails where neither works.
 krylearn_packages() {

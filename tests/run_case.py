@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs one command-line case and checks what it leaves: exit status, figures, messages, files.
 
-    run_case.py FILE --app PROGRAM --ranks N --folder DIR --source DIR -- LAUNCHER...
+    run_case.py FILE --app PROGRAM --ranks N --folder DIR --source DIR --library FILE -- LAUNCHER...
 
 The format of a case is described in tests/README.md. Needs Python 3 only; `h5equal` needs h5py and is skipped without.
 """
@@ -47,12 +47,12 @@ def parse(path):
     return steps
 
 
-def words_of(text, source):
-    return [word.replace("@SOURCE@", source) for word in shlex.split(text)]
+def words_of(text, options):
+    return [word.replace("@SOURCE@", options.source).replace("@LIBRARY@", options.library) for word in shlex.split(text)]
 
 
-def prepare(key, text, source):
-    words = words_of(text, source)
+def prepare(key, text, options):
+    words = words_of(text, options)
     if key == "file":
         with open(words[0], "w", encoding="utf-8") as out:
             out.write(" ".join(words[1:]) + "\n")
@@ -147,9 +147,9 @@ def check_h5equal(first, second, tolerance):
                 raise Failed(f"{name} differs between {first} and {second}, by up to {numpy.abs(x - y).max():.3g}")
 
 
-def check(key, text, result, app, source):
+def check(key, text, result, options):
     if key == "error":
-        prefix = f"{os.path.basename(app)}: error:"
+        prefix = f"{os.path.basename(options.app)}: error:"
         lines = [line for line in result.stderr.splitlines() if line.startswith(prefix)]
         if len(lines) != 1:
             raise Failed(f"{len(lines)} lines on stderr start with '{prefix}', expected one")
@@ -184,18 +184,18 @@ def check(key, text, result, app, source):
         if glob.glob(text):
             raise Failed(f"{text} exists: {', '.join(sorted(glob.glob(text)))}")
     elif key == "same":
-        first, second = words_of(text, source)
+        first, second = words_of(text, options)
         if open(first, "rb").read() != open(second, "rb").read():
             raise Failed(f"{first} and {second} differ")
     elif key == "h5equal":
-        words = words_of(text, source)
+        words = words_of(text, options)
         check_h5equal(words[0], words[1], float(words[2]) if len(words) > 2 else 0.0)
 
 
 def run(arguments, expectations, options):
     settings = dict(expectations)
     command = options.launcher + [settings.get("ranks", str(options.ranks)), options.app]
-    command += words_of(arguments, options.source)
+    command += words_of(arguments, options)
     print("$", " ".join(command), flush=True)
     result = subprocess.run(command, capture_output=True, text=True, errors="replace", stdin=subprocess.DEVNULL,
                             timeout=float(settings.get("timeout", 280)))
@@ -205,7 +205,7 @@ def run(arguments, expectations, options):
         failures.append(f"exit status {result.returncode}, expected {statuses}")
     for key, text in expectations:
         try:
-            check(key, text, result, options.app, options.source)
+            check(key, text, result, options)
         except (Failed, OSError, ValueError) as failure:
             failures.append(f"{key}: {text}: {failure}")
     print(result.stdout, result.stderr, sep="", end="")
@@ -219,6 +219,7 @@ def main():
     parser.add_argument("--ranks", type=int, required=True)
     parser.add_argument("--folder", required=True)
     parser.add_argument("--source", required=True)
+    parser.add_argument("--library", required=True)
     parser.add_argument("launcher", nargs="+")
     options = parser.parse_args()
     steps = parse(options.file)
@@ -227,7 +228,7 @@ def main():
     os.chdir(options.folder)
     for step in steps:
         if step[0] == "prepare":
-            prepare(step[1], step[2], options.source)
+            prepare(step[1], step[2], options)
             continue
         failures = run(step[1], step[2], options)
         if failures:

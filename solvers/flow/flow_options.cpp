@@ -78,7 +78,7 @@ PetscErrorCode ReadFluid(MPI_Comm comm, FlowConfig *config) {
   PetscCheck(!has_reynolds || reynolds > 0, comm, PETSC_ERR_USER_INPUT, "-reynolds %g must be positive", reynolds);
   if (has_reynolds) config->viscosity = config->velocity * config->length / reynolds;
   PetscCall(options.String("pressure_pmat_type",
-                           "matrix type for the pressure preconditioner (hyprestruct: pfmg, smg); empty: automatic",
+                           "matrix type for the pressure preconditioner (hyprestruct: pfmg, smg); empty: the system's own",
                            &config->pressure_pmat_type));
   double force[3] = {config->body_force[0], config->body_force[1], config->body_force[2]};
   PetscInt count = 3;
@@ -212,8 +212,8 @@ PetscErrorCode ExplainSolvers(MPI_Comm comm) {
       comm, "\nSolvers (any KSP and PC option of PETSc with a prefix; all of them: -help petsc)\n"
             "  -pressure_ksp_rtol <real>          divergence left behind, scaled by h/U; no cell exceeds ten times it "
             "h/U (default 1e-6)\n"
-            "  -pressure_...                      pressure projection: CG with PFMG or BoomerAMG unless "
-            "-pressure_pc_type says otherwise\n"
+            "  -pressure_...                      pressure projection: CG with nmg (BoomerAMG where that is slow) "
+            "unless -pressure_pc_type says otherwise\n"
             "  -velocity_...                      viscosity under -viscous crank_nicolson\n"
             "  -scalar_...                        diffusion of scalars under -viscous crank_nicolson\n"));
   PetscFunctionReturn(0);

@@ -1,6 +1,7 @@
 #include "solvers/flow/projection.h"
 #include "meshes/files.h"
 #include "meshes/log.h"
+#include "solvers/pc/nmg.h"
 #include "solvers/poisson_preconditioner.h"
 #include <algorithm>
 #include <cmath>
@@ -10,8 +11,8 @@
 
 namespace krylearn {
 namespace {
-/// Iterations beyond which PFMG has met a geometry that it coarsens badly: from here BoomerAMG, whose iterations cost
-/// about three times as much, is the faster one.
+/// Iterations beyond which PCNMG has met a grid that it serves badly (stretched a thousandfold, say): from here
+/// BoomerAMG, whose iterations cost two to five times as much, is the faster one.
 constexpr PetscInt kStructuredLimit = 25;
 
 /// Writes a matrix or vector in PETSc's binary format under its final name only once it is complete, without the .info
@@ -67,9 +68,9 @@ PetscErrorCode Projection::SetUp(std::shared_ptr<const Grid> grid, const Boundar
   PetscCall(PetscOptionsGetAll(nullptr, &options));
   const bool chosen = strstr(options, "-pressure_pc_type") || strstr(options, "-pressure_pc_hypre");
   PetscCall(PetscFree(options));
-  structured_ = pmat_type.empty() && !chosen && StructuredMultigridFits();
-  if (structured_ || !pmat_type.empty()) {
-    PetscCall(DMSetMatType(grid->PressureDM(), structured_ ? MATHYPRESTRUCT : pmat_type.c_str()));
+  structured_ = pmat_type.empty() && !chosen;
+  if (!pmat_type.empty()) {
+    PetscCall(DMSetMatType(grid->PressureDM(), pmat_type.c_str()));
     PetscCall(AssemblePoisson(*grid, coefficients_, &preconditioner_matrix_));
     PetscCall(DMSetMatType(grid->PressureDM(), MATAIJ)); // what other matrices on this grid are made of
   }
@@ -96,20 +97,6 @@ PetscErrorCode Projection::SetUp(std::shared_ptr<const Grid> grid, const Boundar
   for (int d = 1; d < grid->Dim(); ++d) width_ = std::min(width_, grid->SmallestWidth(d));
   PetscCall(ConfigureSolver());
   PetscFunctionReturn(0);
-}
-
-/// PFMG is the fastest classical preconditioner for a few obstacles on a grid (1.5 to 1.8 times tuned BoomerAMG,
-/// measured on the cylinder and smoke cases), but coarsens periodic axes well only where their size is a power of two.
-bool Projection::StructuredMultigridFits() const {
-#if defined(PETSC_HAVE_HYPRE)
-  for (int d = 0; d < grid_->Dim(); ++d) {
-    const PetscInt n = grid_->Cells().n[d];
-    if (grid_->Periodic(d) && (n & (n - 1)) != 0) return false;
-  }
-  return true;
-#else
-  return false;
-#endif
 }
 
 /// What flows into a component without outflow must flow out of it again.
@@ -145,11 +132,9 @@ PetscErrorCode Projection::UseAlgebraicMultigrid() {
   structured_ = false;
   PC pc;
   PetscCall(KSPGetPC(ksp_, &pc));
-  PetscCall(KSPSetOperators(ksp_, matrix_, matrix_));
   PetscCall(SetPoissonPreconditioner(pc));
   PetscCall(PCSetFromOptions(pc));
   PetscCall(KSPSetUp(ksp_));
-  PetscCall(MatDestroy(&preconditioner_matrix_));
   PetscFunctionReturn(0);
 }
 
@@ -166,10 +151,13 @@ PetscErrorCode Projection::ConfigureSolver() {
   PetscCall(KSPSetOperators(ksp_, matrix_, preconditioner_matrix_ ? preconditioner_matrix_ : matrix_));
   PC pc;
   PetscCall(KSPGetPC(ksp_, &pc));
-  if (structured_) PetscCall(PCSetType(pc, PCPFMG));
+  if (structured_) PetscCall(PCSetType(pc, PCNMG));
   else PetscCall(SetPoissonPreconditioner(pc));
   PetscCall(KSPSetFromOptions(ksp_));
   PetscCall(StopOnTrueResidual(ksp_));
+  PetscBool bears; // a preconditioner in single precision
+  PetscCall(PetscObjectTypeCompareAny((PetscObject)ksp_, &bears, KSPCG, KSPFCG, KSPFGMRES, ""));
+  if (structured_ && !bears) PetscCall(UseAlgebraicMultigrid());
   PetscCall(KSPGetTolerances(ksp_, &tolerance_, nullptr, nullptr, nullptr));
   PetscCheck(tolerance_ > 1e-13 && tolerance_ < 0.1, grid_->Comm(), PETSC_ERR_USER_INPUT,
              "-pressure_ksp_rtol %g is no tolerance for the scaled divergence; choose 1e-12 to 1e-2", tolerance_);
@@ -298,7 +286,7 @@ PetscErrorCode Projection::Solve(double step) {
   };
   PetscCall(solve());
   if (structured_ && (reason < 0 || its > kStructuredLimit)) {
-    PetscCall(PetscInfo(ksp_, "PFMG took %" PetscInt_FMT " iterations (%s); BoomerAMG takes over\n", its,
+    PetscCall(PetscInfo(ksp_, "PCNMG took %" PetscInt_FMT " iterations (%s); BoomerAMG takes over\n", its,
                         KSPConvergedReasons[reason]));
     PetscCall(UseAlgebraicMultigrid());
     if (reason < 0) PetscCall(solve());

@@ -9,7 +9,7 @@ namespace krylearn {
 
 /// Solves ∇·(A ∇φ) = ∇·(A u)/step and subtracts step ∇φ from u, A being the face apertures.
 ///
-/// The matrix does not change, so the preconditioner is set up once. The KSP carries the prefix `pressure_`; its
+/// The matrix does not change, so the preconditioner is set up once: PCNMG, or what the options say. The KSP carries the prefix `pressure_`; its
 /// `-pressure_ksp_rtol` is the tolerance on the divergence left behind, scaled to max|∇·u| h/U: each solve stops at the
 /// absolute residual that corresponds to it, however small the right-hand side already is.
 class Projection {
@@ -45,12 +45,12 @@ public:
   /// Solver state that a bit-for-bit restart needs.
   double Tightening() const { return tightening_; }
   void SetTightening(double value) { tightening_ = value; }
+  /// PCNMG is at work because nothing else was asked for.
   bool Structured() const { return structured_; }
-  /// Gives up PFMG for BoomerAMG, as happens by itself where PFMG needs many iterations. Collective.
+  /// Gives up PCNMG for BoomerAMG, as happens by itself where PCNMG needs many iterations. Collective.
   PetscErrorCode UseAlgebraicMultigrid();
 
 private:
-  bool StructuredMultigridFits() const;
   PetscErrorCode CheckComponentsBalance() const;
   PetscErrorCode ConfigureSolver();
   /// Volume-integrated divergence of A u into `out` (a vector of the pressure DM), over `step`.

@@ -19,7 +19,7 @@ using namespace krylearn;
 using nmg::Array;
 
 const char *const kWeightNames[] = {"constant", "blackbox", "NMGWeights", "", nullptr};
-const char *const kCycleNames[] = {"v", "w", "NMGCycle", "", nullptr};
+const char *const kCycleNames[] = {"v", "w", "auto", "NMGCycle", "", nullptr};
 
 struct PC_NMG {
   nmg::Options options;
@@ -155,6 +155,10 @@ PetscErrorCode SetUpHierarchy(PC pc) {
                                  nmg->reordered ? MAT_REUSE_MATRIX : MAT_INITIAL_MATRIX, &nmg->reordered));
     matrix = nmg->reordered;
   }
+  // Arrays of an earlier set-up, and those of this one that go early, make room for the next.
+  const Array::Recycling recycling;
+  nmg->hierarchy.reset();
+  for (Array *array : {&nmg->scale, &nmg->b, &nmg->x}) *array = Array();
   nmg::Stencil stencil;
   PetscCall(nmg::ExtractStencil(matrix, nmg->dm, nmg->rows != nullptr, *nmg->box, &stencil, &nmg->isolated,
                                 &nmg->unit));
@@ -255,7 +259,7 @@ PetscErrorCode PCView_NMG(PC pc, PetscViewer viewer) {
   if (!ascii) PetscFunctionReturn(0);
   const nmg::Options &o = nmg->options;
   PetscCall(PetscViewerASCIIPrintf(viewer, "  %s transfers, %s cycle, Chebyshev-Jacobi smoothing, single precision\n",
-                                   kWeightNames[int(o.weights)], o.cycle == nmg::Cycle::kV ? "V" : "W"));
+                                   kWeightNames[int(o.weights)], kCycleNames[int(o.cycle)]));
   if (!nmg->hierarchy) PetscFunctionReturn(0);
   const PetscInt sweeps = nmg->hierarchy->Sweeps();
   PetscCall(PetscViewerASCIIPrintf(viewer, "  %" PetscInt_FMT " + %" PetscInt_FMT " sweeps\n", sweeps, sweeps));
@@ -339,10 +343,13 @@ PetscErrorCode SetGrid(PC pc, PetscInt nx, PetscInt ny, PetscInt nz) {
 PetscErrorCode Find(PC pc, const char *what, const char *const *names, int count, const char *name, int *found) {
   PetscFunctionBegin;
   *found = -1;
-  for (int i = 0; i < count; ++i)
+  std::string all;
+  for (int i = 0; i < count; ++i) {
     if (!std::strcmp(names[i], name)) *found = i;
+    all += std::string(i ? ", " : "") + names[i];
+  }
   PetscCheck(*found >= 0, PetscObjectComm((PetscObject)pc), PETSC_ERR_ARG_UNKNOWN_TYPE,
-             "PCNMG knows no %s '%s'; there are %s and %s", what, name, names[0], names[1]);
+             "PCNMG knows no %s '%s'; there are %s", what, name, all.c_str());
   PetscFunctionReturn(0);
 }
 
@@ -358,7 +365,7 @@ PetscErrorCode SetWeights(PC pc, const char *name) {
 PetscErrorCode SetCycle(PC pc, const char *name) {
   PetscFunctionBegin;
   int found;
-  PetscCall(Find(pc, "cycle", kCycleNames, 2, name, &found));
+  PetscCall(Find(pc, "cycle", kCycleNames, 3, name, &found));
   Data(pc)->options.cycle = nmg::Cycle(found);
   PetscCall(Outdate(pc));
   PetscFunctionReturn(0);
@@ -422,7 +429,7 @@ PetscErrorCode PCNMGSetReplicate(PC pc, PetscInt cells) {
    Options Database Keys:
 +  -pc_nmg_grid nx,ny[,nz] - the grid of a matrix in natural ordering; otherwise a DMDA tells it
 .  -pc_nmg_weights blackbox|constant - how levels are connected
-.  -pc_nmg_cycle w|v - two visits or one of the levels below the second
+.  -pc_nmg_cycle auto|w|v - visits of coarse levels: as trials of them tell, two, one
 .  -pc_nmg_sweeps 0 - smoothing sweeps before and after, 0: 2, or 6 where most cells are anisotropic
 -  -pc_nmg_replicate 32768 - levels of at most so many cells are held whole by every rank
 

@@ -11,7 +11,7 @@ extern "C" {
 KRYLEARN_EXPORT PetscErrorCode PCNMGSetGrid(PC pc, PetscInt nx, PetscInt ny, PetscInt nz);
 /// How levels are connected: "blackbox" (default) or "constant". Key -pc_nmg_weights.
 KRYLEARN_EXPORT PetscErrorCode PCNMGSetWeights(PC pc, const char *name);
-/// "w" (default) or "v". Key -pc_nmg_cycle.
+/// "auto" (default), "w" or "v". Key -pc_nmg_cycle.
 KRYLEARN_EXPORT PetscErrorCode PCNMGSetCycle(PC pc, const char *name);
 /// Smoothing sweeps before and after; 0 (default): 2, or 6 where most cells are anisotropic. Key -pc_nmg_sweeps.
 KRYLEARN_EXPORT PetscErrorCode PCNMGSetSweeps(PC pc, PetscInt sweeps);

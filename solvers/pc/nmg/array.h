@@ -19,6 +19,9 @@ public:
   Array &operator=(Array &&) = default;
   /// `count` arrays of `size` values. Throws std::bad_alloc.
   static std::vector<Array> Make(std::size_t count, std::size_t size);
+  /// `count` arrays whose rows lie side by side: all first rows, of `row` values each, then all second ones. Throws
+  /// std::bad_alloc.
+  static std::vector<Array> MakeSideBySide(std::size_t count, std::size_t row, std::size_t rows);
 
   float *data() { return data_; }
   const float *data() const { return data_; }
@@ -28,7 +31,16 @@ public:
   float &operator[](std::size_t i) { return data_[i]; }
   const float &operator[](std::size_t i) const { return data_[i]; }
 
+  /// While one exists, memory of large arrays that go is kept for new ones, which costs a fifth of fresh pages.
+  class Recycling {
+  public:
+    Recycling();
+    Recycling(const Recycling &) = delete;
+    ~Recycling();
+  };
+
 private:
+  static std::vector<Array> Place(std::size_t count, std::size_t apart, std::size_t size);
   float *data_ = nullptr;
   std::size_t size_ = 0;
   std::shared_ptr<void> memory_;

@@ -29,22 +29,46 @@ PetscErrorCode MakeBox(MPI_Comm comm, const Int3 &n, const Int3 &lo, const Int3 
   b.comm = comm;
   b.periodic = periodic;
   b.neighbours = neighbours;
-  Layout &l = b.layout;
-  l.n = n;
-  l.lo = lo;
-  l.hi = hi;
+  b.layout.n = n;
+  b.layout.lo = lo;
+  b.layout.hi = hi;
+  PetscCall(b.SetUp(1));
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode Box::SetUp(PetscInt side_by_side) {
+  PetscFunctionBeginUser;
+  Layout &l = layout;
   std::ptrdiff_t length = 1;
-  for (int d = 0; d < 3; ++d) {
-    if (n[d] == 1) b.periodic[d] = false;
-    l.ghosts[d] = n[d] > 1 ? Box::kGhosts : 0;
+  for (std::size_t d = 0; d < 3; ++d) {
+    if (l.n[d] == 1) periodic[d] = false;
+    l.ghosts[d] = l.n[d] > 1 ? kGhosts : 0;
     l.stride[d] = length;
-    length *= hi[d] - lo[d] + 2 * l.ghosts[d];
-    if (d == 0) length = (length + 15) / 16 * 16; // rows start on cache lines
+    length *= l.hi[d] - l.lo[d] + 2 * l.ghosts[d];
+    if (d == 0) length = (length + 15) / 16 * 16 * side_by_side; // rows start on cache lines
   }
   l.size = std::size_t(length);
-  PetscCall(b.vector_halo_.SetUp(comm, l, neighbours, MPI_FLOAT, 1));
-  PetscCall(b.coefficient_halo_.SetUp(comm, l, neighbours, MPI_FLOAT));
+  PetscCall(vector_halo_.SetUp(comm, l, neighbours, MPI_FLOAT, 1));
+  PetscCall(coefficient_halo_.SetUp(comm, l, neighbours, MPI_FLOAT));
   PetscFunctionReturn(0);
+}
+
+PetscErrorCode WorkBox::SetUp(const Box &like, std::size_t count) {
+  PetscFunctionBeginUser;
+  box_.comm = like.comm;
+  box_.layout = like.layout;
+  box_.periodic = like.periodic;
+  box_.neighbours = like.neighbours;
+  PetscCall(box_.SetUp(PetscInt(count)));
+  const std::size_t row = std::size_t(box_.layout.stride[1]) / count;
+  arrays_ = Array::MakeSideBySide(count, row, box_.layout.size / (row * count));
+  PetscFunctionReturn(0);
+}
+
+std::vector<Array> WorkBox::Take(std::size_t count) {
+  std::vector<Array> taken;
+  for (; count > 0; --count) taken.push_back(std::move(arrays_.at(taken_++)));
+  return taken;
 }
 
 Replica::~Replica() {

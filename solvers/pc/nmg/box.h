@@ -28,6 +28,8 @@ struct Box {
 private:
   friend PetscErrorCode MakeBox(MPI_Comm, const Int3 &, const Int3 &, const Int3 &, const std::array<bool, 3> &,
                                 const std::array<std::array<int, 2>, 3> &, std::shared_ptr<Box> *);
+  friend class WorkBox;
+  PetscErrorCode SetUp(PetscInt side_by_side);
   HaloExchange vector_halo_, coefficient_halo_;
 };
 
@@ -50,6 +52,23 @@ template <class Body> void ForRows(const Layout &l, Body &&body) {
 PetscErrorCode MakeBox(MPI_Comm comm, const Int3 &n, const Int3 &lo, const Int3 &hi,
                        const std::array<bool, 3> &periodic, const std::array<std::array<int, 2>, 3> &neighbours,
                        std::shared_ptr<Box> *box);
+
+/// A box with arrays whose rows lie side by side. Building a level reads a hundred arrays at once, in rows of a few cache
+/// lines; apart from each other, as many streams are more than a processor follows.
+class WorkBox {
+public:
+  /// Room for `count` arrays on the cells of `like`. Collective.
+  PetscErrorCode SetUp(const Box &like, std::size_t count);
+  /// The next `count` of them. All together no more than there is room for.
+  std::vector<Array> Take(std::size_t count);
+  const Box &Cells() const { return box_; }
+  const Layout &layout() const { return box_.layout; }
+
+private:
+  Box box_;
+  std::vector<Array> arrays_;
+  std::size_t taken_ = 0;
+};
 
 /// Copies a level from the ranks that share it to one box that every rank holds whole, and back. Coarse levels are so
 /// small that all ranks compute them faster than they would talk about them.

@@ -7,11 +7,17 @@
 namespace krylearn {
 namespace nmg {
 
+/// Arrays that building a level takes: the stencil taken apart, the weights, their sums and A applied to these.
+inline std::size_t WorkArrays(const Stencil &stencil, const Transfer &transfer) {
+  const std::size_t places = std::size_t(transfer.Factor()[0] * transfer.Factor()[1] * transfer.Factor()[2]);
+  return places * (stencil.lower.size() + 2) + transfer.Links().size() + 2 * places;
+}
+
 /// A stencil taken apart by the place of the fine cells in their coarse cell: for each s a set of arrays on the coarse
-/// box, so that loops over coarse cells read contiguously.
+/// cells, so that loops over these read contiguously.
 class SplitStencil {
 public:
-  void SetUp(const Box &fine, const Stencil &stencil, const Box &coarse, const Int3 &factor);
+  void SetUp(const Box &fine, const Stencil &stencil, const Int3 &factor, WorkBox *work);
 
   /// Where fine cell 2I + s + d is: its place s there and the coarse cell I + shift.
   struct Place {
@@ -41,7 +47,7 @@ private:
 
 /// Piecewise constant weights: every fine cell takes the value of the coarse cell it sits in.
 /// `sums` (by place) returns the sum of a cell's weights, 0 for cells without an unknown.
-void ConstantWeights(const SplitStencil &split, const Box &coarse, Transfer *transfer, std::vector<Array> *sums);
+void ConstantWeights(const SplitStencil &split, WorkBox *work, Transfer *transfer, std::vector<Array> *sums);
 
 /// Operator-dependent weights after Dendy, "Black box multigrid", J. Comput. Phys. 48 (1982): a fine cell is the average
 /// of those around it that come earlier – first the coarse cells, then cells between two, four and eight of them –
@@ -51,12 +57,11 @@ void ConstantWeights(const SplitStencil &split, const Box &coarse, Transfer *tra
 /// One addition: a cell none of whose parents has an unknown (it lies in a gap between solids) lends itself to one of
 /// them as its value. Otherwise narrow gaps have no coarse representation at all: 22 iterations become 10 at the
 /// obstacles of 48³, 78 become 44 where jumps come in too. Collective.
-PetscErrorCode BlackBoxWeights(const SplitStencil &split, const Box &coarse, Transfer *transfer,
-                               std::vector<Array> *sums);
+PetscErrorCode BlackBoxWeights(const SplitStencil &split, WorkBox *work, Transfer *transfer, std::vector<Array> *sums);
 
 /// Pᵀ A P on the coarse box, with edges and corners, ghosts filled; `scale` multiplies it. Collective.
 PetscErrorCode GalerkinProduct(const SplitStencil &split, const Box &coarse, const Transfer &transfer,
-                               const std::vector<Array> &sums, float scale, Stencil *product);
+                               const std::vector<Array> &sums, float scale, WorkBox *work, Stencil *product);
 
 } // namespace nmg
 } // namespace krylearn

@@ -9,6 +9,7 @@ namespace nmg {
 namespace {
 
 constexpr float kSymmetry = 1e-6f; ///< relative difference of two couplings that should be one
+constexpr double kRounding = 1e-12; ///< row sums of this share of the diagonal are none
 
 /// What is wrong with a matrix, by the row that shows it; the smallest row of all ranks is reported.
 struct Complaint {
@@ -77,12 +78,13 @@ public:
     upper = box.NewArrays(stencil_.lower.size());
     int next = 0;
     for (int a = 2; a >= 0; --a) number_[std::size_t(a)] = l_.n[std::size_t(a)] > 1 ? next++ : -1;
-    for (const Int3 &d : stencil_.lower) {
-      const Int3 size{l_.hi[0] - l_.lo[0], l_.hi[1] - l_.lo[1], l_.hi[2] - l_.lo[2]};
-      steps_.push_back(d[0] + size[0] * (d[1] + size[1] * d[2]));
+    steps_.fill(0);
+    const std::size_t axes = stencil_.lower.size();
+    for (std::size_t c = 0; c < axes; ++c) {
+      const Int3 &d = stencil_.lower[c];
+      steps_[c] = d[0] + (l_.hi[0] - l_.lo[0]) * (d[1] + (l_.hi[1] - l_.lo[1]) * d[2]);
+      steps_[2 * axes - c] = -steps_[c];
     }
-    steps_.push_back(0);
-    for (std::size_t c = stencil_.lower.size(); c-- > 0;) steps_.push_back(-steps_[c]);
   }
 
   /// An entry between a cell and another at distance `d`; false where that is no neighbour.
@@ -102,31 +104,66 @@ public:
     return true;
   }
 
-  /// A row that couples a cell inside this rank's box to all its neighbours, in the usual order; false for any other.
-  bool TakeInner(std::size_t at, PetscInt row, PetscInt entries, const PetscInt *columns, const PetscScalar *values,
-                 double inverse_unit, double *sum) {
-    const std::size_t axes = stencil_.lower.size(), count = 2 * axes + 1;
-    if (std::size_t(entries) != count) return false;
-    bool usual = true;
-    for (std::size_t e = 0; e < count; ++e) usual = usual && columns[e] - row == steps_[e];
-    if (!usual) return false;
-    double all = 0, coupled = 0;
-    for (std::size_t e = 0; e < count; ++e) all += PetscRealPart(values[e]) * inverse_unit;
-    for (std::size_t c = 0; c < axes; ++c) {
-      const double below = PetscRealPart(values[c]) * inverse_unit, above = PetscRealPart(values[count - 1 - c]) * inverse_unit;
-      stencil_.coupling[c][at] = float(-below);
-      upper[c][at] = float(-above);
-      coupled = std::max(coupled, std::max(std::fabs(below), std::fabs(above)));
+  /// The same for a column `step` from the row on this rank, without a division; false where that is no neighbour inside.
+  bool TakeBeside(std::size_t at, const Int3 &cell, PetscInt step, double value) {
+    for (std::size_t a = 0; a < 3; ++a) {
+      if (number_[a] < 0) continue;
+      const std::size_t c = std::size_t(number_[a]);
+      if (step == steps_[c] && cell[a] > l_.lo[a]) stencil_.coupling[c][at] = float(-value);
+      else if (step == -steps_[c] && cell[a] + 1 < l_.hi[a]) upper[c][at] = float(-value);
+      else continue;
+      return true;
     }
-    stencil_.diagonal[at] = float(PetscRealPart(values[axes]) * inverse_unit);
-    *sum = all;
-    return coupled > 0;
+    return false;
+  }
+
+  /// `cells` rows one after the other that couple cells inside this rank's box to all their neighbours, in the usual
+  /// order: takes them and returns true, or leaves them alone. Cells without a neighbour get diagonal and row sum 0.
+  bool TakeLine(std::size_t at, PetscInt row, PetscInt cells, const PetscInt *rows, const PetscInt *columns,
+                const PetscScalar *values, double inverse_unit, PetscInt *without, PetscInt *wrong) {
+    switch (stencil_.lower.size()) {
+    case 1: return TakeLineOf<1>(at, row, cells, rows, columns, values, inverse_unit, without, wrong);
+    case 2: return TakeLineOf<2>(at, row, cells, rows, columns, values, inverse_unit, without, wrong);
+    default: return TakeLineOf<3>(at, row, cells, rows, columns, values, inverse_unit, without, wrong);
+    }
   }
 
   std::vector<Array> upper; ///< couplings as the lower cell's row has them
 
 private:
-  std::vector<PetscInt> steps_; ///< from a row to its neighbours and itself, in order
+  template <int Axes>
+  bool TakeLineOf(std::size_t at, PetscInt row, PetscInt cells, const PetscInt *rows, const PetscInt *columns,
+                  const PetscScalar *values, double inverse_unit, PetscInt *without, PetscInt *wrong) {
+    constexpr int count = 2 * Axes + 1;
+    if (rows[row + cells] - rows[row] != cells * count) return false;
+    columns += rows[row];
+    values += rows[row];
+    int other = 0;
+    for (PetscInt m = 0; m < cells; ++m)
+      for (int e = 0; e < count; ++e) other |= columns[m * count + e] - (row + m) - steps_[e];
+    if (other) return false;
+    float *low[Axes], *up[Axes];
+    for (int c = 0; c < Axes; ++c) low[c] = stencil_.coupling[c].data() + at, up[c] = upper[c].data() + at;
+    float *diagonal = stencil_.diagonal.data() + at, *row_sum = stencil_.row_sum.data() + at;
+    *without = *wrong = 0;
+    for (PetscInt m = 0; m < cells; ++m, values += count) {
+      double v[count], sum = 0, coupled = 0;
+      for (int e = 0; e < count; ++e) v[e] = PetscRealPart(values[e]) * inverse_unit;
+      for (int c = 0; c < Axes; ++c) {
+        low[c][m] = float(-v[c]);
+        up[c][m] = float(-v[count - 1 - c]);
+        coupled += std::fabs(v[c]) + std::fabs(v[count - 1 - c]);
+      }
+      for (int e = 0; e < count; ++e) sum += v[e];
+      *without += coupled == 0;
+      *wrong += !(v[Axes] > 0) || !std::isfinite(sum);
+      diagonal[m] = coupled == 0 ? 0 : float(v[Axes]);
+      row_sum[m] = coupled == 0 || std::fabs(sum) <= kRounding * v[Axes] ? 0 : float(sum);
+    }
+    return true;
+  }
+
+  std::array<PetscInt, 7> steps_; ///< from a row to its neighbours and itself, in order
   const Box &box_;
   const Layout &l_;
   Stencil &stencil_;
@@ -247,42 +284,35 @@ PetscErrorCode ExtractStencil(Mat matrix, DM dm, bool natural, const Box &box, S
   Array alone = box.NewArray(); // 1 in cells of isolated rows
   const auto inside = [&l](std::size_t a, PetscInt i) { return l.n[a] == 1 || (i > l.lo[a] && i + 1 < l.hi[a]); };
   const Int3 size{l.hi[0] - l.lo[0], l.hi[1] - l.lo[1], l.hi[2] - l.lo[2]};
-  PetscInt row = 0;
-  ForOwned(l, [&](PetscInt i, PetscInt j, PetscInt k, std::size_t at) {
+  // Any row, entry by entry.
+  const auto take = [&](PetscInt row, PetscInt i, PetscInt j, PetscInt k, std::size_t at) {
     double diagonal = 0, sum = 0; // sum of the whole row
     bool coupled = false;
-    const PetscInt begin = own.rows[row], end = own.rows[row + 1];
-    const bool inner = inside(0, i) && inside(1, j) && inside(2, k);
-    if (inner && reader.TakeInner(at, row, end - begin, own.columns + begin, own.values + begin, inverse_unit, &sum)) {
+    for (PetscInt e = own.rows[row]; e < own.rows[row + 1]; ++e) {
+      const PetscInt column = own.columns[e], step = column - row;
+      const double value = PetscRealPart(own.values[e]) * inverse_unit;
+      sum += value;
+      if (step == 0) {
+        diagonal = value;
+        continue;
+      }
+      if (value == 0) continue;
       coupled = true;
-      diagonal = double(stencil->diagonal[at]);
-    } else {
-      sum = 0;
-      for (PetscInt e = begin; e < end; ++e) {
-        const PetscInt column = own.columns[e], step = column - row;
-        const double value = PetscRealPart(own.values[e]) * inverse_unit;
-        sum += value;
-        if (step == 0) {
-          diagonal = value;
-          continue;
-        }
-        if (value == 0) continue;
-        coupled = true;
-        const Int3 cell{column % size[0], column / size[0] % size[1], column / (size[0] * size[1])};
-        if (!reader.Take(at, {cell[0] + l.lo[0] - i, cell[1] + l.lo[1] - j, cell[2] + l.lo[2] - k}, value))
-          complaint.Note(Complaint::kNotAStar, first + row, first + column);
-      }
-      for (PetscInt e = other_part ? other.rows[row] : 0; other_part && e < other.rows[row + 1]; ++e) {
-        const double value = PetscRealPart(other.values[e]) * inverse_unit;
-        sum += value;
-        if (value == 0) continue;
-        coupled = true;
-        const PetscInt column = other_columns[other.columns[e]];
-        const auto found = ghosts.find(column);
-        if (found == ghosts.end() ||
-            !reader.Take(at, {found->second[0] - i, found->second[1] - j, found->second[2] - k}, value))
-          complaint.Note(Complaint::kNotAStar, first + row, column);
-      }
+      if (reader.TakeBeside(at, {i, j, k}, step, value)) continue;
+      const Int3 cell{column % size[0], column / size[0] % size[1], column / (size[0] * size[1])};
+      if (!reader.Take(at, {cell[0] + l.lo[0] - i, cell[1] + l.lo[1] - j, cell[2] + l.lo[2] - k}, value))
+        complaint.Note(Complaint::kNotAStar, first + row, first + column);
+    }
+    for (PetscInt e = other_part ? other.rows[row] : 0; other_part && e < other.rows[row + 1]; ++e) {
+      const double value = PetscRealPart(other.values[e]) * inverse_unit;
+      sum += value;
+      if (value == 0) continue;
+      coupled = true;
+      const PetscInt column = other_columns[other.columns[e]];
+      const auto found = ghosts.find(column);
+      if (found == ghosts.end() ||
+          !reader.Take(at, {found->second[0] - i, found->second[1] - j, found->second[2] - k}, value))
+        complaint.Note(Complaint::kNotAStar, first + row, column);
     }
     if (!(diagonal > 0) || !std::isfinite(sum)) complaint.Note(Complaint::kDiagonal, first + row, first + row);
     if (!coupled) {
@@ -291,9 +321,27 @@ PetscErrorCode ExtractStencil(Mat matrix, DM dm, bool natural, const Box &box, S
       diagonal = sum = 0;
     }
     stencil->diagonal[at] = float(diagonal);
-    stencil->row_sum[at] = std::fabs(sum) > 1e-12 * diagonal ? float(sum) : 0;
-    ++row;
-  });
+    stencil->row_sum[at] = std::fabs(sum) > kRounding * diagonal ? float(sum) : 0;
+  };
+  PetscInt row = 0;
+  for (PetscInt k = l.lo[2]; k < l.hi[2]; ++k)
+    for (PetscInt j = l.lo[1]; j < l.hi[1]; ++j, row += size[0]) {
+      const std::size_t at = std::size_t(l.At(l.lo[0], j, k));
+      // Most rows are alike: they are read a line at a time, all but the first and the last.
+      PetscInt without = 0, wrong = 0;
+      const bool alike = inside(1, j) && inside(2, k) && size[0] > 2 &&
+                         reader.TakeLine(at + 1, row + 1, size[0] - 2, own.rows, own.columns, own.values, inverse_unit,
+                                         &without, &wrong);
+      for (PetscInt m = 0; m < size[0]; ++m) {
+        const bool inner = m > 0 && m + 1 < size[0];
+        if (alike && inner && wrong == 0 && without == 0) {
+          m = size[0] - 2;
+          continue;
+        }
+        if (!alike || !inner || wrong > 0 || stencil->diagonal[at + std::size_t(m)] == 0)
+          take(row + m, l.lo[0] + m, j, k, at + std::size_t(m));
+      }
+    }
   PetscCall(own.Close());
   if (other_part) PetscCall(other.Close());
   PetscCall(Report(comm, dm, natural, l, complaint));
@@ -302,28 +350,31 @@ PetscErrorCode ExtractStencil(Mat matrix, DM dm, bool natural, const Box &box, S
   std::vector<Array *> arrays = {&alone};
   for (Array &u : reader.upper) arrays.push_back(&u);
   for (Array *array : arrays) PetscCall(box.Exchange(array));
-  for (std::size_t c = 0; c < stencil->lower.size(); ++c) {
-    const std::ptrdiff_t o = l.Offset(stencil->lower[c]);
-    row = 0;
-    ForRows(l, [&](std::size_t at) {
-      float *__restrict lower = stencil->coupling[c].data() + at, *__restrict sum = stencil->row_sum.data() + at;
-      const float *__restrict upper = reader.upper[c].data() + at, *__restrict gone = alone.data() + at;
-      const float *__restrict diagonal = stencil->diagonal.data() + at;
+  row = 0;
+  ForRows(l, [&](std::size_t at) {
+    const float *__restrict gone = alone.data() + at, *__restrict diagonal = stencil->diagonal.data() + at;
+    float *__restrict sum = stencil->row_sum.data() + at;
+    for (std::size_t c = 0; c < stencil->lower.size(); ++c) {
+      const std::ptrdiff_t o = l.Offset(stencil->lower[c]);
+      float *__restrict lower = stencil->coupling[c].data() + at;
+      const float *__restrict upper = reader.upper[c].data() + at;
       int mismatches = 0;
       for (PetscInt i = 0; i < size[0]; ++i) {
-        const float below = gone[i + o], above = gone[i - o];
+        // No short cuts: the loop is to be vectorised.
+        const float below = gone[i + o], above = gone[i - o], own = lower[i];
+        const bool kept = (gone[i] == 0) & (below == 0);
         // What a row gives to an isolated one stays in its diagonal.
-        if (gone[i] == 0) sum[i] += below * lower[i] + above * upper[i];
-        const bool none = gone[i] > 0 || below > 0;
-        mismatches += !none && std::fabs(lower[i] - upper[i + o]) > kSymmetry * diagonal[i];
-        lower[i] = none ? 0 : lower[i];
+        const float lost = below * own + above * upper[i];
+        sum[i] += gone[i] == 0 ? lost : 0.0f;
+        mismatches += kept & (std::fabs(own - upper[i + o]) > kSymmetry * diagonal[i]);
+        lower[i] = kept ? own : 0.0f;
       }
       for (PetscInt i = 0; mismatches && i < size[0]; ++i)
-        if (!(gone[i] > 0 || gone[i + o] > 0) && std::fabs(lower[i] - upper[i + o]) > kSymmetry * diagonal[i])
+        if (gone[i] == 0 && gone[i + o] == 0 && std::fabs(lower[i] - upper[i + o]) > kSymmetry * diagonal[i])
           complaint.Note(Complaint::kNotSymmetric, first + row + i, -1);
-      row += size[0];
-    });
-  }
+    }
+    row += size[0];
+  });
   PetscCall(Report(comm, dm, natural, l, complaint));
   PetscFunctionReturn(0);
 }

@@ -16,9 +16,9 @@ struct Term {
 };
 
 /// Collects the terms of the product row by row; the same list serves all rows.
-std::vector<Term> Terms(const SplitStencil &split, const Box &coarse, const Transfer &transfer,
+std::vector<Term> Terms(const SplitStencil &split, const Layout &layout, const Transfer &transfer,
                         const Stencil &product) {
-  const auto offset = [&coarse](const Int3 &p) { return coarse.layout.Offset(p); };
+  const auto offset = [&layout](const Int3 &p) { return layout.Offset(p); };
   std::vector<Int3> steps = split.Directions();
   steps.push_back({0, 0, 0});
   std::vector<Term> terms;
@@ -57,34 +57,53 @@ std::vector<Term> Terms(const SplitStencil &split, const Box &coarse, const Tran
 }
 
 /// A applied to the sums of weights, by place: what is left of the row sums. Exactly zero where all sums are 1 and no row
-/// sum comes in, so singular components stay singular.
-void AppliedSums(const SplitStencil &split, const Box &coarse, const std::vector<Array> &sums,
-                 std::vector<Array> *applied) {
-  const Layout &l = coarse.layout;
-  *applied = coarse.NewArrays(sums.size());
-  for (int s = 0; s < split.Places(); ++s) {
-    std::vector<std::pair<Shifted, Shifted>> neighbours; // couplings, and the neighbours' sums
-    for (const Int3 &d : split.Directions()) {
-      std::ptrdiff_t shift;
-      const float *coupling = split.Coupling(s, d, &shift);
-      const SplitStencil::Place place = split.Move(s, d);
-      neighbours.push_back({{coupling, shift}, {sums[std::size_t(place.s)].data(), place.shift}});
-    }
-    for (PetscInt K = l.lo[2]; K < l.hi[2]; ++K)
-      for (PetscInt J = l.lo[1]; J < l.hi[1]; ++J) {
-        const std::ptrdiff_t at = l.At(l.lo[0], J, K);
-        const PetscInt count = l.hi[0] - l.lo[0];
-        float *out = (*applied)[std::size_t(s)].data() + at;
-        const float *own = sums[std::size_t(s)].data() + at, *row_sum = split.RowSum(s).data() + at;
-        for (PetscInt i = 0; i < count; ++i) out[i] = row_sum[i] * own[i];
-        for (const auto &neighbour : neighbours) {
-          const float *c = neighbour.first.first + at + neighbour.first.second;
-          const float *other = neighbour.second.first + at + neighbour.second.second;
-          for (PetscInt i = 0; i < count; ++i) out[i] += c[i] * (own[i] - other[i]);
-        }
+/// sum comes in, so singular components stay singular – and whole rows are, which need not be looked at again.
+class AppliedSums {
+public:
+  std::vector<Array> arrays; ///< by place
+
+  AppliedSums(const SplitStencil &split, const std::vector<Array> &sums, WorkBox *work)
+      : arrays(work->Take(sums.size())), layout_(work->layout()), neighbours_(sums.size()) {
+    for (int s = 0; s < split.Places(); ++s) {
+      own_.push_back({sums[std::size_t(s)].data(), split.RowSum(s).data()});
+      for (const Int3 &d : split.Directions()) {
+        std::ptrdiff_t shift;
+        const float *coupling = split.Coupling(s, d, &shift);
+        const SplitStencil::Place place = split.Move(s, d);
+        neighbours_[std::size_t(s)].push_back({{coupling, shift}, {sums[std::size_t(place.s)].data(), place.shift}});
       }
+    }
   }
-}
+
+  /// The row of coarse cells that starts at `at`.
+  void Build(std::ptrdiff_t at) {
+    const PetscInt count = layout_.hi[0] - layout_.lo[0];
+    for (std::size_t s = 0; s < arrays.size(); ++s) {
+      float *__restrict out = arrays[s].data() + at;
+      const float *__restrict own = own_[s].first + at, *__restrict row_sum = own_[s].second + at;
+      for (PetscInt i = 0; i < count; ++i) out[i] = row_sum[i] * own[i];
+      for (const auto &neighbour : neighbours_[s]) {
+        const float *__restrict c = neighbour.first.first + at + neighbour.first.second;
+        const float *__restrict other = neighbour.second.first + at + neighbour.second.second;
+        for (PetscInt i = 0; i < count; ++i) out[i] += c[i] * (own[i] - other[i]);
+      }
+    }
+  }
+
+  /// Are any of the cells of a row, which starts at `at`, other than zero?
+  bool Counts(std::size_t s, std::ptrdiff_t at) const {
+    const float *row = arrays[s].data() + at;
+    const PetscInt count = layout_.hi[0] - layout_.lo[0];
+    int others = 0;
+    for (PetscInt i = 0; i < count; ++i) others += row[i] != 0;
+    return others > 0;
+  }
+
+private:
+  const Layout &layout_;
+  std::vector<std::pair<const float *, const float *>> own_;         ///< sums of weights and of rows
+  std::vector<std::vector<std::pair<Shifted, Shifted>>> neighbours_; ///< couplings, and the neighbours' sums
+};
 
 /// Adds one term to T entries of the product, on a row of coarse cells. The common factor stays in a register.
 template <int T>
@@ -108,22 +127,24 @@ constexpr AddTermFunction kAddTerm[] = {AddTerm<1>, AddTerm<2>, AddTerm<3>, AddT
 } // namespace
 
 PetscErrorCode GalerkinProduct(const SplitStencil &split, const Box &coarse, const Transfer &transfer,
-                               const std::vector<Array> &sums, float scale, Stencil *product) {
+                               const std::vector<Array> &sums, float scale, WorkBox *work, Stencil *product) {
   PetscFunctionBeginUser;
-  const Layout &l = coarse.layout;
+  const Layout &l = coarse.layout, &w = work->layout();
   product->lower = LowerNeighbours(l.n, true);
   product->Allocate(coarse);
   const PetscInt count = l.hi[0] - l.lo[0];
 
-  const std::vector<Term> terms = Terms(split, coarse, transfer, *product);
+  const std::vector<Term> terms = Terms(split, w, transfer, *product);
+  AppliedSums applied(split, sums, work);
   for (PetscInt K = l.lo[2]; K < l.hi[2]; ++K)
     for (PetscInt J = l.lo[1]; J < l.hi[1]; ++J) {
-      const std::ptrdiff_t at = l.At(l.lo[0], J, K);
+      const std::ptrdiff_t at = w.At(l.lo[0], J, K), to = l.At(l.lo[0], J, K);
+      applied.Build(at);
       for (const Term &t : terms) {
         float *out[8];
         const float *v[8];
         for (std::size_t n = 0; n < t.targets.size(); ++n) {
-          out[n] = product->coupling[std::size_t(t.targets[n].first)].data() + at;
+          out[n] = product->coupling[std::size_t(t.targets[n].first)].data() + to;
           v[n] = t.targets[n].second.first + at + t.targets[n].second.second;
         }
         kAddTerm[t.targets.size() - 1](count, t.sign * scale, t.weight.first + at + t.weight.second,
@@ -131,20 +152,20 @@ PetscErrorCode GalerkinProduct(const SplitStencil &split, const Box &coarse, con
       }
     }
 
-  std::vector<Array> applied;
-  AppliedSums(split, coarse, sums, &applied);
   std::vector<Array *> fresh;
-  for (Array &array : applied) fresh.push_back(&array);
-  PetscCall(coarse.ExchangeDeep(fresh));
+  for (Array &array : applied.arrays) fresh.push_back(&array);
+  PetscCall(work->Cells().ExchangeDeep(fresh));
   for (PetscInt K = l.lo[2]; K < l.hi[2]; ++K)
     for (PetscInt J = l.lo[1]; J < l.hi[1]; ++J) {
       const std::ptrdiff_t at = l.At(l.lo[0], J, K);
-      float *out = product->row_sum.data() + at;
+      float *__restrict out = product->row_sum.data() + at;
       for (const Link &link : transfer.Links()) {
-        const std::ptrdiff_t back = at - l.Offset(link.b);
-        const float *w = transfer.weights[std::size_t(transfer.Find(link.s, link.b))].data() + back;
-        const float *r = applied[std::size_t(split.Number(link.s))].data() + back;
-        for (PetscInt i = 0; i < count; ++i) out[i] += scale * w[i] * r[i];
+        const std::ptrdiff_t back = w.At(l.lo[0], J, K) - w.Offset(link.b);
+        const std::size_t s = std::size_t(split.Number(link.s));
+        if (!applied.Counts(s, back)) continue;
+        const float *__restrict weight = transfer.weights[std::size_t(transfer.Find(link.s, link.b))].data() + back;
+        const float *__restrict r = applied.arrays[s].data() + back;
+        for (PetscInt i = 0; i < count; ++i) out[i] += scale * weight[i] * r[i];
       }
     }
 
@@ -155,16 +176,16 @@ PetscErrorCode GalerkinProduct(const SplitStencil &split, const Box &coarse, con
   // diagonal = row sum + all couplings; the upper ones are the neighbours' lower ones.
   std::vector<double> sum(std::size_t(count), 0.0);
   for (PetscInt K = l.lo[2]; K < l.hi[2]; ++K)
-    for (PetscInt J = l.lo[1]; J < l.hi[1]; ++J)
-      {
-        const std::ptrdiff_t at = l.At(l.lo[0], J, K);
-        for (PetscInt i = 0; i < count; ++i) sum[std::size_t(i)] = product->row_sum[std::size_t(at + i)];
-        for (std::size_t k = 0; k < product->lower.size(); ++k) {
-          const float *below = product->coupling[k].data() + at, *above = below - l.Offset(product->lower[k]);
-          for (PetscInt i = 0; i < count; ++i) sum[std::size_t(i)] += double(below[i]) + double(above[i]);
-        }
-        for (PetscInt i = 0; i < count; ++i) product->diagonal[std::size_t(at + i)] = float(std::max(sum[std::size_t(i)], 0.0));
+    for (PetscInt J = l.lo[1]; J < l.hi[1]; ++J) {
+      const std::ptrdiff_t at = l.At(l.lo[0], J, K);
+      for (PetscInt i = 0; i < count; ++i) sum[std::size_t(i)] = product->row_sum[std::size_t(at + i)];
+      for (std::size_t k = 0; k < product->lower.size(); ++k) {
+        const float *below = product->coupling[k].data() + at, *above = below - l.Offset(product->lower[k]);
+        for (PetscInt i = 0; i < count; ++i) sum[std::size_t(i)] += double(below[i]) + double(above[i]);
       }
+      for (PetscInt i = 0; i < count; ++i)
+        product->diagonal[std::size_t(at + i)] = float(std::max(sum[std::size_t(i)], 0.0));
+    }
   PetscCall(coarse.ExchangeDeep({&product->diagonal}));
   PetscFunctionReturn(0);
 }

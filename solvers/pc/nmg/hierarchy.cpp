@@ -1,6 +1,5 @@
 #include "solvers/pc/nmg/hierarchy.h"
-#include "meshes/log.h"
-#include "meshes/random.h"
+#include "solvers/pc/nmg/spectrum.h"
 #include <algorithm>
 #include <cmath>
 
@@ -22,9 +21,12 @@ constexpr double kStrongerAxis = 8, kAnisotropicShare = 0.3;
 constexpr PetscInt64 kExactCells = 800;
 constexpr PetscInt kCoarsestSweeps = 16;
 constexpr double kCoarsestPart = 0.02;
-constexpr int kLanczosSteps = 8;
-/// Lanczos values approach the end of the spectrum from below.
-constexpr double kLanczosMargin = 1.1;
+/// The largest level that is tried out to see whether one visit a cycle does – small, or small beside the finest – and the
+/// smallest Ritz value that says so. It is 0.6 to 0.9 where coarse levels represent the system well, 0.03 to 0.25 at jumps
+/// and behind walls.
+constexpr PetscInt64 kTrialCells = 40000, kTrialShare = 60;
+constexpr int kTrialSteps = 4;
+constexpr double kGoodSolver = 0.5;
 
 PetscInt64 CellCount(const Int3 &n) { return PetscInt64(n[0]) * n[1] * n[2]; }
 
@@ -61,8 +63,8 @@ PetscErrorCode IsAnisotropic(const Box &box, const Stencil &stencil, bool *aniso
   PetscFunctionBeginUser;
   const Layout &l = box.layout;
   PetscInt64 counts[2] = {0, 0}; // such cells, all cells
-  ForOwned(l, [&](PetscInt, PetscInt, PetscInt k, std::size_t at) {
-    if (k % 4 != 0) return; // every fourth plane tells enough
+  ForOwned(l, [&](PetscInt i, PetscInt j, PetscInt k, std::size_t at) {
+    if ((i + j + k) % 4 != 0) return; // every fourth cell tells enough
     float strongest = 0, weakest = 1e38f;
     for (std::size_t c = 0; c < stencil.lower.size(); ++c) {
       const std::ptrdiff_t o = l.Offset(stencil.lower[c]);
@@ -77,26 +79,6 @@ PetscErrorCode IsAnisotropic(const Box &box, const Stencil &stencil, bool *aniso
   PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, counts, 2, MPIU_INT64, MPI_SUM, box.comm));
   *anisotropic = double(counts[0]) > kAnisotropicShare * double(counts[1]);
   PetscFunctionReturn(0);
-}
-
-/// The largest eigenvalue of a symmetric tridiagonal matrix, by bisection with Sturm's sequence.
-double LargestEigenvalue(const std::vector<double> &diagonal, const std::vector<double> &beside) {
-  double low = 0, high = 0;
-  for (std::size_t i = 0; i < diagonal.size(); ++i)
-    high = std::max(high, std::fabs(diagonal[i]) + (i ? std::fabs(beside[i - 1]) : 0) +
-                              (i + 1 < diagonal.size() ? std::fabs(beside[i]) : 0));
-  for (int step = 0; step < 50; ++step) {
-    const double x = (low + high) / 2;
-    // All pivots of T - x are negative when x is above the spectrum.
-    bool above = true;
-    double pivot = 1;
-    for (std::size_t i = 0; i < diagonal.size() && above; ++i) {
-      pivot = diagonal[i] - x - (i ? beside[i - 1] * beside[i - 1] / pivot : 0);
-      above = pivot < 0;
-    }
-    (above ? high : low) = x;
-  }
-  return high;
 }
 
 std::vector<float> ChebyshevWeights(double largest, PetscInt sweeps, double part) {
@@ -134,6 +116,34 @@ PetscErrorCode Hierarchy::SetUp(std::shared_ptr<Box> box, Stencil *stencil, cons
   exact_ = CellCount(last.box->layout.n) <= kExactCells;
   if (exact_) PetscCall(coarsest_.SetUp(*last.box, *stencil));
   else last.weights = ChebyshevWeights(last.largest, kCoarsestSweeps, kCoarsestPart);
+  PetscCall(ChooseVisits(anisotropic));
+  PetscFunctionReturn(0);
+}
+
+/// How often cycles visit each level: coarse ones twice, which costs little. Large ones too where a cycle on its own
+/// solves them badly, which the largest level that is cheap enough tells for all above: at jumps and behind walls that
+/// halves the iterations. Where cells are anisotropic it is the smoother that leaves errors behind, at the finest level
+/// as well, and more visits below bring nothing.
+PetscErrorCode Hierarchy::ChooseVisits(bool anisotropic) {
+  PetscFunctionBeginUser;
+  const std::size_t count = levels_.size();
+  const auto visit = [this](std::size_t l, int visits) {
+    levels_[l]->visits = visits;
+    levels_[l]->sum = visits > 1 ? levels_[l]->box->NewArray() : Array();
+  };
+  for (std::size_t l = 1; l + 1 < count; ++l) visit(l, options_.cycle == Cycle::kV ? 1 : 2);
+  if (options_.cycle != Cycle::kAuto) PetscFunctionReturn(0);
+  std::size_t tried = 1;
+  const PetscInt64 most = std::max(kTrialCells, CellCount(levels_[0]->box->layout.n) / kTrialShare);
+  while (tried < count && CellCount(levels_[tried]->box->layout.n) > most) ++tried;
+  if (tried + 1 >= count) PetscFunctionReturn(0);
+  double smallest = 1;
+  if (!anisotropic)
+    PetscCall(SmallestRitzValue(
+        *levels_[tried]->box, levels_[tried]->stencil, kTrialSteps,
+        [&](Array *b, Array *x) { return RunCycle(tried, b, x); }, &smallest));
+  if (smallest < kGoodSolver) PetscFunctionReturn(0);
+  for (std::size_t l = 1; l <= tried; ++l) visit(l, 1);
   PetscFunctionReturn(0);
 }
 
@@ -147,83 +157,14 @@ PetscErrorCode Hierarchy::AddLevel(std::shared_ptr<Box> box, const Stencil &sten
   // The finest level works in the caller's arrays.
   if (levels_.size() > 1 || root_)
     for (Array *array : {&level.b, &level.x}) *array = level.box->NewArray();
-  if (levels_.size() > 1 && options_.cycle == Cycle::kW) level.sum = level.box->NewArray();
-  PetscCall(EstimateLargest(stencil, &level));
-  level.weights = ChebyshevWeights(level.largest, sweeps_, low_);
-  PetscFunctionReturn(0);
-}
-
-/// Gershgorin's bound, or a Lanczos estimate where that is lower.
-PetscErrorCode Hierarchy::EstimateLargest(const Stencil &stencil, Level *level) {
-  PetscFunctionBeginUser;
-  const Layout &l = level->box->layout;
-  float bound = 0;
-  const PetscInt count = l.hi[0] - l.lo[0];
-  std::vector<float> sum(std::size_t(count), 0.0f);
-  ForRows(l, [&](std::size_t row) {
-    std::fill(sum.begin(), sum.end(), 0.0f);
-    for (std::size_t c = 0; c < stencil.lower.size(); ++c) {
-      const float *below = stencil.coupling[c].data() + row, *above = below - l.Offset(stencil.lower[c]);
-      for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += std::fabs(below[i]) + std::fabs(above[i]);
-    }
-    const float *diagonal = stencil.diagonal.data() + row;
-#pragma omp simd reduction(max : bound)
-    for (PetscInt i = 0; i < count; ++i) bound = std::max(bound, diagonal[i] > 0 ? 1 + sum[std::size_t(i)] / diagonal[i] : 0);
-  });
-  PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, &bound, 1, MPI_FLOAT, MPI_MAX, level->box->comm));
-  level->largest = bound;
+  PetscCall(GershgorinBound(*level.box, stencil, &level.largest));
   // The finest level gets close to its bound of 2.
-  if (levels_.size() == 1 || bound == 0) PetscFunctionReturn(0);
-
-  Array &v = level->x, &w = level->t, &before = level->b;
-  Array zero = level->box->NewArray();
-  ForOwned(l, [&](PetscInt i, PetscInt j, PetscInt k, std::size_t at) {
-    const bool there = stencil.diagonal[at] > 0;
-    v[at] = there ? float(2 * Uniform(7, 7, std::uint64_t(i + l.n[0] * (j + l.n[1] * k))) - 1) : 0;
-  });
-  const auto norm = [&](const Array &a, const Array &b, double *product) -> PetscErrorCode {
-    PetscFunctionBeginUser;
-    double mine = 0;
-    ForRows(l, [&](std::size_t row) {
-      const float *x = a.data() + row, *y = b.data() + row;
-      double part = 0;
-#pragma omp simd reduction(+ : part)
-      for (PetscInt i = 0; i < count; ++i) part += double(x[i]) * double(y[i]);
-      mine += part;
-    });
-    PetscCallMPI(MPI_Allreduce(&mine, product, 1, MPI_DOUBLE, MPI_SUM, level->box->comm));
-    PetscFunctionReturn(0);
-  };
-  std::vector<double> diagonal, beside;
-  double length;
-  PetscCall(norm(v, v, &length));
-  length = std::sqrt(length);
-  for (int step = 0; step < kLanczosSteps && length > 1e-20; ++step) {
-    const float inverse = float(1 / length);
-    ForRows(l, [&](std::size_t row) {
-      for (PetscInt i = 0; i < count; ++i) v[row + std::size_t(i)] *= inverse;
-    });
-    PetscCall(level->box->Exchange(&v));
-    level->stencil.Residual(*level->box, zero, v, &w); // -A v
-    double product;
-    PetscCall(norm(v, w, &product));
-    const float alpha = float(product), beta = float(step ? beside.back() : 0);
-    ForRows(l, [&](std::size_t row) {
-      float *__restrict next = w.data() + row, *__restrict last = before.data() + row;
-      const float *__restrict now = v.data() + row;
-      for (PetscInt i = 0; i < count; ++i) {
-        next[i] = -next[i] + alpha * now[i] - beta * last[i];
-        last[i] = now[i];
-      }
-    });
-    std::swap(v, w);
-    diagonal.push_back(-product);
-    PetscCall(norm(v, v, &length));
-    length = std::sqrt(length);
-    beside.push_back(length);
+  if (levels_.size() > 1 && level.largest > 0) {
+    double estimate;
+    PetscCall(LargestEigenvalue(*level.box, stencil, level.stencil, {&level.x, &level.t, &level.b}, &estimate));
+    level.largest = std::min(level.largest, estimate);
   }
-  if (!diagonal.empty()) level->largest = std::min(double(bound), kLanczosMargin * LargestEigenvalue(diagonal, beside));
-  for (Array *array : {&v, &w, &before}) std::fill(array->begin(), array->end(), 0.0f);
+  level.weights = ChebyshevWeights(level.largest, sweeps_, low_);
   PetscFunctionReturn(0);
 }
 
@@ -252,19 +193,21 @@ PetscErrorCode Hierarchy::Coarsen(Stencil *stencil, bool *done) {
              2 * Box::kGhosts);
   PetscCall(MakeBox(level.box->comm, n, lo, hi, level.box->periodic, level.box->neighbours, &level.coarse));
   level.transfer.SetUp(level.box, level.coarse, factor);
+  WorkBox work;
+  PetscCall(work.SetUp(*level.coarse, WorkArrays(*stencil, level.transfer)));
   SplitStencil split;
-  split.SetUp(*level.box, *stencil, *level.coarse, factor);
+  split.SetUp(*level.box, *stencil, factor, &work);
   std::vector<Array> sums;
   Stencil coarse;
   // Piecewise constants make the coarse operator twice too stiff along a coarsened axis.
   const bool constant = options_.weights == Weights::kConstant;
-  if (constant) ConstantWeights(split, *level.coarse, &level.transfer, &sums);
-  else PetscCall(BlackBoxWeights(split, *level.coarse, &level.transfer, &sums));
-  PetscCall(GalerkinProduct(split, *level.coarse, level.transfer, sums, constant ? 0.5f : 1.0f, &coarse));
+  if (constant) ConstantWeights(split, &work, &level.transfer, &sums);
+  else PetscCall(BlackBoxWeights(split, &work, &level.transfer, &sums));
+  PetscCall(GalerkinProduct(split, *level.coarse, level.transfer, sums, constant ? 0.5f : 1.0f, &work, &coarse));
 
   std::vector<const Array *> diagonals;
   for (const Link &link : level.transfer.Links()) diagonals.push_back(&split.Diagonal(split.Number(link.s)));
-  level.transfer.Pack(diagonals, coarse.diagonal);
+  level.transfer.Pack(work, diagonals, coarse.diagonal);
 
   const bool replicate = ranks > 1 && (stuck || CellCount(n) <= options_.replicate || fewest < 2 * Box::kGhosts);
   if (!replicate) {
@@ -343,8 +286,8 @@ PetscErrorCode Hierarchy::SolveLevel(std::size_t l) {
   PetscFunctionBeginUser;
   Level &level = *levels_[l];
   PetscCall(RunCycle(l, &level.b, &level.x));
-  if (options_.cycle == Cycle::kV || l + 1 == levels_.size()) PetscFunctionReturn(0);
-  // The second cycle of a W works on what the first has left.
+  if (level.visits == 1) PetscFunctionReturn(0);
+  // The second visit works on what the first has left.
   std::swap(level.x, level.sum);
   PetscCall(level.box->Exchange(&level.sum));
   level.stencil.Residual(*level.box, level.b, level.sum, &level.x);
@@ -375,7 +318,7 @@ std::vector<Hierarchy::LevelInfo> Hierarchy::Info() const {
   for (std::size_t l = 0; l < levels_.size(); ++l) {
     const Level &level = *levels_[l];
     if (l > 0 && levels_[l - 1]->replica) replicated = true;
-    if (l > 0 && options_.cycle == Cycle::kW && l + 1 < levels_.size()) visits *= 2;
+    visits *= level.visits;
     const bool exact = exact_ && l + 1 == levels_.size();
     info.push_back({level.box->layout.n, replicated, exact, level.stencil.Couplings(), level.largest, visits});
   }

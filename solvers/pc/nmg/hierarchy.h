@@ -3,8 +3,8 @@
 /// definite operation on them.
 ///
 /// 1. Smooth from a zero guess with Chebyshev–Jacobi sweeps in the scaled unknowns D^(1/2) u.
-/// 2. Restrict the residual with Pᵀ, solve there by this same cycle – once (V), or twice from the second level on (W) –
-///    and add P times the result.
+/// 2. Restrict the residual with Pᵀ, solve there by this same cycle – once (V), twice (W), or as a trial of the level
+///    tells – and add P times the result.
 /// 3. Smooth with the same sweeps in reverse order.
 /// The coarse operators are Galerkin products Pᵀ A P, so each coarse correction lowers the energy and the whole is
 /// positive definite whatever the weights. The coarsest level is solved exactly. Levels below a given size are held
@@ -20,11 +20,11 @@ namespace krylearn {
 namespace nmg {
 
 enum class Weights { kConstant, kBlackBox };
-enum class Cycle { kV, kW };
+enum class Cycle { kV, kW, kAuto };
 
 struct Options {
   Weights weights = Weights::kBlackBox;
-  Cycle cycle = Cycle::kW;
+  Cycle cycle = Cycle::kAuto;
   PetscInt sweeps = 0;            ///< smoothing sweeps before and after; 0: 2, or 6 where most cells are anisotropic
   PetscInt replicate = 32768;     ///< levels of at most so many cells are held whole by every rank
   PetscInt coarsest = 100;        ///< stop coarsening at so many cells
@@ -55,7 +55,8 @@ private:
     ScaledStencil stencil;
     double largest = 2;
     std::vector<float> weights;  ///< of the sweeps before; after, they come in reverse order
-    Array b, x, t, sum;          ///< right-hand side, solution, work, sum of the solutions of a W cycle
+    int visits = 1;              ///< each time the level above is visited
+    Array b, x, t, sum;          ///< right-hand side, solution, work, sum of the solutions of two visits
     // To the next level:
     Transfer transfer;
     std::shared_ptr<Box> coarse; ///< distributed as this level
@@ -64,8 +65,8 @@ private:
     double flops = 0;            ///< of one visit, this rank's
   };
   PetscErrorCode AddLevel(std::shared_ptr<Box> box, const Stencil &stencil);
-  PetscErrorCode EstimateLargest(const Stencil &stencil, Level *level);
   PetscErrorCode Coarsen(Stencil *stencil, bool *done);
+  PetscErrorCode ChooseVisits(bool anisotropic);
   PetscErrorCode RunCycle(std::size_t l, Array *b, Array *x);
   PetscErrorCode SolveCoarse(std::size_t l);
   PetscErrorCode SolveLevel(std::size_t l);

@@ -3,17 +3,17 @@
 namespace krylearn {
 namespace nmg {
 
-void SplitStencil::SetUp(const Box &fine, const Stencil &stencil, const Box &coarse, const Int3 &factor) {
+void SplitStencil::SetUp(const Box &fine, const Stencil &stencil, const Int3 &factor, WorkBox *work) {
   factor_ = factor;
-  stride_ = coarse.layout.stride;
+  stride_ = work->layout().stride;
   lower_ = stencil.lower;
   directions_ = lower_;
   for (const Int3 &d : lower_) directions_.push_back({-d[0], -d[1], -d[2]});
   std::vector<const Array *> sources = {&stencil.diagonal, &stencil.row_sum};
   for (const Array &c : stencil.coupling) sources.push_back(&c);
   kinds_ = sources.size();
-  arrays_ = coarse.NewArrays(std::size_t(Places()) * kinds_);
-  const Layout &l = fine.layout, &c = coarse.layout;
+  arrays_ = work->Take(std::size_t(Places()) * kinds_);
+  const Layout &l = fine.layout, &c = work->layout();
   // Coarse cells with one layer of ghosts, as far as the fine box reaches.
   Int3 first, last;
   for (int d = 0; d < 3; ++d) {
@@ -21,26 +21,28 @@ void SplitStencil::SetUp(const Box &fine, const Stencil &stencil, const Box &coa
     first[d] = c.lo[d] - ghost;
     last[d] = c.hi[d] + ghost;
   }
-  for (int s = 0; s < Places(); ++s) {
-    const Int3 p = Position(s);
-    for (std::size_t n = 0; n < sources.size(); ++n)
-      for (PetscInt K = first[2]; K < last[2]; ++K)
-        for (PetscInt J = first[1]; J < last[1]; ++J) {
-          const PetscInt j = factor[1] * J + p[1], k = factor[2] * K + p[2];
-          if (j < l.lo[1] - l.ghosts[1] || j >= l.hi[1] + l.ghosts[1]) continue;
-          if (k < l.lo[2] - l.ghosts[2] || k >= l.hi[2] + l.ghosts[2]) continue;
-          PetscInt begin = first[0], end = last[0];
-          while (factor[0] * begin + p[0] < l.lo[0] - l.ghosts[0]) ++begin;
-          while (factor[0] * (end - 1) + p[0] >= l.hi[0] + l.ghosts[0]) --end;
-          float *to = arrays_[std::size_t(s) * kinds_ + n].data() + c.At(begin, J, K);
-          const float *from = sources[n]->data() + l.At(factor[0] * begin + p[0], j, k);
-          const PetscInt step = factor[0], count = end - begin;
+  // All places of a coarse row together, while its fine rows are in cache.
+  for (PetscInt K = first[2]; K < last[2]; ++K)
+    for (PetscInt J = first[1]; J < last[1]; ++J)
+      for (int s = 0; s < Places(); ++s) {
+        const Int3 p = Position(s);
+        const PetscInt j = factor[1] * J + p[1], k = factor[2] * K + p[2];
+        if (j < l.lo[1] - l.ghosts[1] || j >= l.hi[1] + l.ghosts[1]) continue;
+        if (k < l.lo[2] - l.ghosts[2] || k >= l.hi[2] + l.ghosts[2]) continue;
+        PetscInt begin = first[0], end = last[0];
+        while (factor[0] * begin + p[0] < l.lo[0] - l.ghosts[0]) ++begin;
+        while (factor[0] * (end - 1) + p[0] >= l.hi[0] + l.ghosts[0]) --end;
+        const std::ptrdiff_t to_row = c.At(begin, J, K), from_row = l.At(factor[0] * begin + p[0], j, k);
+        const PetscInt step = factor[0], count = end - begin;
+        for (std::size_t n = 0; n < sources.size(); ++n) {
+          float *__restrict to = arrays_[std::size_t(s) * kinds_ + n].data() + to_row;
+          const float *__restrict from = sources[n]->data() + from_row;
           if (step == 2)
             for (PetscInt i = 0; i < count; ++i) to[i] = from[2 * i];
           else
             for (PetscInt i = 0; i < count; ++i) to[i] = from[i];
         }
-  }
+      }
 }
 
 Int3 SplitStencil::Position(int s) const {

@@ -36,12 +36,28 @@ public:
   void Sweep(const Box &box, float w, const Array &b, const Array &x, Array *out) const;
   /// r = b - A x. Ghosts of x are needed.
   void Residual(const Box &box, const Array &b, const Array &x, Array *r) const;
-  double FlopsPerCell() const { return 4.0 * double(coupling_.size()) + 3; }
-  std::size_t Couplings() const { return coupling_.size(); }
+  double FlopsPerCell() const { return 4.0 * double(couplings_) + 3; }
+  std::size_t Couplings() const { return std::size_t(couplings_); }
 
 private:
-  std::vector<std::ptrdiff_t> offset_;
-  std::vector<Array> coupling_;
+  friend class Passes;
+  /// Couplings towards one neighbouring row: the one cell across from each (and for the row itself the one before), or
+  /// the three cells around that. Three are stored by groups of 8 cells, one group after the other, so that a pass reads
+  /// few long streams: as 13 arrays of 27-point levels they were 26 short ones, and half of a cycle went into waiting.
+  struct RowCouplings {
+    Array values;
+    int count;              ///< couplings a cell, 1 or 3
+    std::ptrdiff_t offset;  ///< to the neighbouring row's cell across, or to the cell before
+    std::ptrdiff_t rows;    ///< how many rows before it comes
+  };
+  std::vector<RowCouplings> threes_, ones_;
+  mutable std::vector<float> before_, after_, sums_; ///< work space of a row
+  PetscInt couplings_ = 0;
+  PetscInt length_ = 0;   ///< cells a row, rounded up to whole groups
+  Int3 first_{}, last_{}; ///< cells whose couplings are kept: owned ones and a layer around
+  std::ptrdiff_t Row(PetscInt j, PetscInt k) const {
+    return (k - first_[2]) * (last_[1] - first_[1]) + j - first_[1];
+  }
 };
 
 } // namespace nmg

@@ -52,7 +52,6 @@ void Transfer::SetUp(std::shared_ptr<Box> fine, std::shared_ptr<Box> coarse, con
         number_[std::size_t(Code(link.s) * 8 + Code(link.b))] = int(links_.size());
         links_.push_back(link);
       }
-  weights = coarse_->NewArrays(links_.size());
   const Layout &c = coarse_->layout;
   for (std::size_t d = 0; d < 3; ++d) {
     const PetscInt ghost = c.ghosts[d] > 0 ? 1 : 0;
@@ -64,23 +63,23 @@ void Transfer::SetUp(std::shared_ptr<Box> fine, std::shared_ptr<Box> coarse, con
   odd_.assign(row, 0);
 }
 
-void Transfer::Pack(const std::vector<const Array *> &fine_diagonal, const Array &coarse_diagonal) {
+void Transfer::Pack(const WorkBox &work, const std::vector<const Array *> &fine_diagonal,
+                    const Array &coarse_diagonal) {
   const Layout &c = coarse_->layout;
   const PetscInt length = Length();
   packed_ = std::move(Array::Make(1, links_.size() * std::size_t(length * (last_[1] - first_[1]) * (last_[2] - first_[2])))[0]);
-  for (std::size_t n = 0; n < links_.size(); ++n) {
-    const Int3 &s = links_[n].s, &b = links_[n].b;
-    const PetscInt step0 = s[0] - 2 * b[0] - LowestStep(0);
-    for (PetscInt K = first_[2]; K < last_[2]; ++K)
-      for (PetscInt J = first_[1]; J < last_[1]; ++J) {
-        const std::ptrdiff_t parent = c.At(first_[0], J, K), at = parent - c.Offset(b);
-        const float *__restrict to = coarse_diagonal.data() + parent;
+  for (PetscInt K = first_[2]; K < last_[2]; ++K)
+    for (PetscInt J = first_[1]; J < last_[1]; ++J)
+      for (std::size_t n = 0; n < links_.size(); ++n) {
+        const Int3 &s = links_[n].s, &b = links_[n].b;
+        const PetscInt step0 = s[0] - 2 * b[0] - LowestStep(0);
+        const std::ptrdiff_t at = work.layout().At(first_[0], J, K) - work.layout().Offset(b);
+        const float *__restrict to = coarse_diagonal.data() + c.At(first_[0], J, K);
         const float *__restrict w = weights[n].data() + at, *__restrict from = fine_diagonal[n]->data() + at;
         float *__restrict out =
             packed_.data() + RowStart(J, K, s[1] - 2 * b[1], s[2] - 2 * b[2]) + std::size_t(step0 * length);
         for (PetscInt i = 0; i < length; ++i) out[i] = to[i] > 0 ? w[i] * std::sqrt(from[i] / to[i]) : 0;
       }
-  }
   weights.clear();
 }
 

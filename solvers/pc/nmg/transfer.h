@@ -15,7 +15,7 @@ struct Link {
   Int3 s, b;
 };
 
-/// 1. SetUp makes room for `weights`, which a provider of weights fills. 2. Pack takes them over in the order in which
+/// 1. SetUp lists the links; a provider of weights makes and fills `weights`. 2. Pack takes them over in the order in which
 /// cycles read them. 3. Restrict and AddProlonged apply them.
 class Transfer {
 public:
@@ -24,11 +24,11 @@ public:
   const std::vector<Link> &Links() const { return links_; }
   int Find(const Int3 &s, const Int3 &b) const { return number_[std::size_t(Code(s) * 8 + Code(b))]; }
   const Int3 &Factor() const { return factor_; }
-  /// Weights by link, between unscaled unknowns, on the coarse box with ghosts valid. Empty after Pack.
+  /// Weights by link, between unscaled unknowns, on the work box of the coarse cells with ghosts valid. Empty after Pack.
   std::vector<Array> weights;
   /// Turns weights w into those between scaled unknowns, sqrt(d_fine) w / sqrt(d_coarse), with the diagonals of the fine
-  /// cells by link and of the coarse level, ghosts valid; 0 where either is 0.
-  void Pack(const std::vector<const Array *> &fine_diagonal, const Array &coarse_diagonal);
+  /// cells by link (on the work box) and of the coarse level, ghosts valid; 0 where either is 0.
+  void Pack(const WorkBox &work, const std::vector<const Array *> &fine_diagonal, const Array &coarse_diagonal);
 
   /// coarse = Pᵀ fine. Ghosts of fine are needed.
   void Restrict(const Array &fine, Array *coarse) const;

@@ -128,39 +128,52 @@ private:
 };
 
 /// Cells with an unknown weigh 1 in the coarse cell at or below them.
-void Inject(const SplitStencil &split, int s, Transfer *transfer, std::vector<Array> *sums) {
-  Array &weight = transfer->weights[std::size_t(transfer->Find(split.Position(s), {0, 0, 0}))];
-  Array &sum = (*sums)[std::size_t(s)];
-  const Array &diagonal = split.Diagonal(s);
-  for (std::size_t i = 0; i < weight.size(); ++i) weight[i] = sum[i] = diagonal[i] > 0 ? 1 : 0;
+void Inject(const SplitStencil &split, const Layout &l, int s, Transfer *transfer, std::vector<Array> *sums) {
+  Array &weights = transfer->weights[std::size_t(transfer->Find(split.Position(s), {0, 0, 0}))];
+  const PetscInt count = l.hi[0] - l.lo[0] + 2 * l.ghosts[0];
+  for (PetscInt K = l.lo[2] - l.ghosts[2]; K < l.hi[2] + l.ghosts[2]; ++K)
+    for (PetscInt J = l.lo[1] - l.ghosts[1]; J < l.hi[1] + l.ghosts[1]; ++J) {
+      const std::ptrdiff_t at = l.At(l.lo[0] - l.ghosts[0], J, K);
+      float *__restrict weight = weights.data() + at, *__restrict sum = (*sums)[std::size_t(s)].data() + at;
+      const float *__restrict diagonal = split.Diagonal(s).data() + at;
+      for (PetscInt i = 0; i < count; ++i) weight[i] = sum[i] = diagonal[i] > 0 ? 1 : 0;
+    }
+}
+
+/// Room for weights and sums.
+void Make(const SplitStencil &split, WorkBox *work, Transfer *transfer, std::vector<Array> *sums) {
+  transfer->weights = work->Take(transfer->Links().size());
+  *sums = work->Take(std::size_t(split.Places()));
 }
 
 } // namespace
 
-void ConstantWeights(const SplitStencil &split, const Box &coarse, Transfer *transfer, std::vector<Array> *sums) {
-  *sums = coarse.NewArrays(std::size_t(split.Places()));
-  for (int s = 0; s < split.Places(); ++s) Inject(split, s, transfer, sums);
+void ConstantWeights(const SplitStencil &split, WorkBox *work, Transfer *transfer, std::vector<Array> *sums) {
+  Make(split, work, transfer, sums);
+  for (int s = 0; s < split.Places(); ++s) Inject(split, work->layout(), s, transfer, sums);
 }
 
-PetscErrorCode BlackBoxWeights(const SplitStencil &split, const Box &coarse, Transfer *transfer,
+PetscErrorCode BlackBoxWeights(const SplitStencil &split, WorkBox *work, Transfer *transfer,
                                std::vector<Array> *sums) {
   PetscFunctionBeginUser;
-  const Layout &l = coarse.layout;
-  *sums = coarse.NewArrays(std::size_t(split.Places()));
-  Inject(split, 0, transfer, sums);
+  const Layout &l = work->layout();
+  Make(split, work, transfer, sums);
+  Inject(split, l, 0, transfer, sums);
   for (int odd = 1; odd <= 3; ++odd) {
     std::vector<Array *> fresh;
+    std::vector<RowWeights> rows;
     for (int s = 0; s < split.Places(); ++s) {
       if (Odd(split.Position(s)) != odd) continue;
-      RowWeights row(split, coarse, transfer, sums, s);
-      for (PetscInt K = l.lo[2]; K < l.hi[2]; ++K)
-        for (PetscInt J = l.lo[1]; J < l.hi[1]; ++J) row.Build(J, K);
+      rows.emplace_back(split, work->Cells(), transfer, sums, s);
       fresh.push_back(&(*sums)[std::size_t(s)]);
       for (std::size_t n = 0; n < transfer->Links().size(); ++n)
         if (transfer->Links()[n].s == split.Position(s)) fresh.push_back(&transfer->weights[n]);
     }
+    for (PetscInt K = l.lo[2]; K < l.hi[2]; ++K)
+      for (PetscInt J = l.lo[1]; J < l.hi[1]; ++J)
+        for (RowWeights &row : rows) row.Build(J, K);
     // Cells between more parents read those between fewer, across the boundaries of ranks too.
-    PetscCall(coarse.ExchangeDeep(fresh));
+    PetscCall(work->Cells().ExchangeDeep(fresh));
   }
   PetscFunctionReturn(0);
 }

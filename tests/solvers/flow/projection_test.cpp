@@ -189,6 +189,50 @@ TEST(Projection, ToleranceOnTheCommandLineBoundsTheDivergence) {
   }
 }
 
+/// Type of the preconditioner after projecting a random velocity.
+std::string PreconditionerAfterASolve(const FlowConfig &config) {
+  FlowSolver flow;
+  EXPECT_PETSC_OK(flow.SetUp(PETSC_COMM_WORLD, config));
+  FaceFields u = RandomVelocity(*flow.GetGrid(), flow.GetBoundaries());
+  flow.Immersed().ZeroClosed(&u);
+  Field phi = flow.GetGrid()->NewField();
+  EXPECT_PETSC_OK(Project(&flow, 1, &u, &phi));
+  EXPECT_LE(flow.GetProjection().ScaledDivergence(), 10 * flow.GetProjection().Tolerance());
+  PC pc;
+  PCType type;
+  EXPECT_PETSC_OK(KSPGetPC(flow.GetProjection().Solver(), &pc));
+  EXPECT_PETSC_OK(PCGetType(pc, &type));
+  return type;
+}
+
+TEST(Projection, NmgServesAllFlows) {
+  for (const auto &[name, config] : Flows()) EXPECT_EQ(PreconditionerAfterASolve(config), "nmg") << name;
+}
+
+TEST(Projection, AlgebraicMultigridTakesOverWhereNmgIsSlow) {
+  ScopedOption weights("-pressure_pc_nmg_weights", "constant"), cycle("-pressure_pc_nmg_cycle", "v"),
+      sweeps("-pressure_pc_nmg_sweeps", "1");
+  FlowConfig config = Box({100, 90, 1}, Kind::kNoSlip);
+  Stretch(&config, 0, 100);
+  EXPECT_NE(PreconditionerAfterASolve(config), "nmg");
+}
+
+TEST(Projection, OptionsChooseAnotherPreconditioner) {
+  const FlowConfig config = Duct({24, 17, 1});
+  {
+    ScopedOption type("-pressure_pc_type", "jacobi");
+    EXPECT_EQ(PreconditionerAfterASolve(config), "jacobi");
+  }
+  { // one that bears no single precision within
+    ScopedOption type("-pressure_ksp_type", "bcgs");
+    EXPECT_NE(PreconditionerAfterASolve(config), "nmg");
+  }
+  FlowConfig duct = Duct({16, 12, 8});
+  duct.pressure_pmat_type = MATHYPRESTRUCT;
+  ScopedOption type("-pressure_pc_type", "pfmg");
+  EXPECT_EQ(PreconditionerAfterASolve(duct), "pfmg");
+}
+
 TEST(Projection, RefusesTolerancesThatAreNone) {
   for (const char *rtol : {"0.5", "1e-15"}) {
     ScopedOption option("-pressure_ksp_rtol", rtol);

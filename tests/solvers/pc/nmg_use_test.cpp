@@ -135,8 +135,8 @@ TEST(NmgUse, RefusesNonsense) {
   ASSERT_PETSC_OK(PCSetType(pc, PCNMG));
   EXPECT_REFUSED(PCNMGSetSweeps(pc, -1), "-1 smoothing sweeps; give 1 to 20");
   EXPECT_REFUSED(PCNMGSetSweeps(pc, 21), "give 1 to 20");
-  EXPECT_REFUSED(PCNMGSetWeights(pc, "nosuch"), "no weights 'nosuch'; there are constant and blackbox");
-  EXPECT_REFUSED(PCNMGSetCycle(pc, "x"), "no cycle 'x'; there are v and w");
+  EXPECT_REFUSED(PCNMGSetWeights(pc, "nosuch"), "no weights 'nosuch'; there are constant, blackbox");
+  EXPECT_REFUSED(PCNMGSetCycle(pc, "x"), "no cycle 'x'; there are v, w, auto");
   EXPECT_REFUSED(PCNMGSetReplicate(pc, 0), "give at least 1");
   EXPECT_REFUSED(PCNMGSetGrid(pc, 8, 0, 1), "8 x 0 x 1 cells has none");
   ASSERT_PETSC_OK(PetscOptionsSetValue(nullptr, "-pc_nmg_grid", "8"));
@@ -164,7 +164,7 @@ TEST(NmgUse, ViewTellsSettingsAndLevels) {
     const std::string seen(buffer, length);
     std::free(buffer);
     if (Rank() > 0) continue;
-    EXPECT_NE(seen.find("blackbox transfers, W cycle, Chebyshev-Jacobi smoothing"), std::string::npos) << seen;
+    EXPECT_NE(seen.find("blackbox transfers, auto cycle, Chebyshev-Jacobi smoothing"), std::string::npos) << seen;
     EXPECT_EQ(seen.find("level 0: 40 x 33 x 1 cells, 5 points") != std::string::npos, set_up) << seen;
     EXPECT_EQ(seen.find("2 + 2 sweeps") != std::string::npos, set_up) << seen;
     EXPECT_EQ(seen.find("solved exactly") != std::string::npos, set_up) << seen;
