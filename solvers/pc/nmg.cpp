@@ -4,6 +4,7 @@
 #include "solvers/pc/nmg.h"
 #include "solvers/pc/nmg/extract.h"
 #include "solvers/pc/nmg/hierarchy.h"
+#include "solvers/pc/pc_grid.h"
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -23,14 +24,7 @@ const char *const kCycleNames[] = {"v", "w", "auto", "NMGCycle", "", nullptr};
 
 struct PC_NMG {
   nmg::Options options;
-  Int3 grid{0, 0, 0}; ///< of a matrix in natural ordering; 0: from the DM
-  // What depends on the grid alone:
-  DM dm = nullptr;
-  std::shared_ptr<nmg::Box> box;
-  IS rows = nullptr;                ///< rows of this rank's cells in a matrix in natural ordering
-  VecScatter to_box = nullptr;
-  Vec box_in = nullptr, box_out = nullptr;
-  Mat reordered = nullptr;
+  PCGrid grid{"PCNMG", "pc_nmg_grid"};
   // What depends on the values:
   std::unique_ptr<nmg::Hierarchy> hierarchy;
   std::vector<nmg::IsolatedRow> isolated;
@@ -55,118 +49,30 @@ PC_NMG *Data(PC pc) { return static_cast<PC_NMG *>(pc->data); }
 PetscErrorCode PCReset_NMG(PC pc) {
   PC_NMG *nmg = Data(pc);
   PetscFunctionBegin;
-  PetscCall(DMDestroy(&nmg->dm));
-  PetscCall(ISDestroy(&nmg->rows));
-  PetscCall(VecScatterDestroy(&nmg->to_box));
-  PetscCall(VecDestroy(&nmg->box_in));
-  PetscCall(VecDestroy(&nmg->box_out));
-  PetscCall(MatDestroy(&nmg->reordered));
-  nmg->box.reset();
+  PetscCall(nmg->grid.Reset());
   nmg->hierarchy.reset();
   nmg->isolated.clear();
-  PetscFunctionReturn(0);
-}
-
-/// Ranks along each axis with the least surface between them, every rank with a cell at least. Collective.
-PetscErrorCode DivideRanks(MPI_Comm comm, const Int3 &n, Int3 *ranks) {
-  PetscFunctionBegin;
-  PetscMPIInt size;
-  PetscCallMPI(MPI_Comm_size(comm, &size));
-  double best = -1;
-  for (PetscInt z = 1; z <= size; ++z)
-    for (PetscInt y = 1; y * z <= size; ++y) {
-      const Int3 p{size / (y * z), y, z};
-      if (p[0] * y * z != size || p[0] > n[0] || y > n[1] || z > n[2]) continue;
-      double surface = 0;
-      for (std::size_t a = 0; a < 3; ++a)
-        surface += double(p[a] - 1) * double(n[(a + 1) % 3]) * double(n[(a + 2) % 3]) * (1 + 1e-3 * double(2 - a));
-      if (best >= 0 && surface >= best) continue;
-      best = surface;
-      *ranks = p;
-    }
-  PetscCheck(best >= 0, comm, PETSC_ERR_SUP,
-             "PCNMG cannot divide a grid of %" PetscInt_FMT " x %" PetscInt_FMT " x %" PetscInt_FMT
-             " cells over %d ranks; use fewer ranks", n[0], n[1], n[2], int(size));
-  PetscFunctionReturn(0);
-}
-
-/// The grid of a matrix in natural ordering: a DMDA of our own and the way to it.
-PetscErrorCode SetUpNaturalGrid(PC pc) {
-  PC_NMG *nmg = Data(pc);
-  MPI_Comm comm = PetscObjectComm((PetscObject)pc);
-  const Int3 &n = nmg->grid;
-  PetscFunctionBegin;
-  PetscInt rows;
-  const PetscInt64 cells = PetscInt64(n[0]) * n[1] * n[2];
-  PetscCall(MatGetSize(pc->pmat, &rows, nullptr));
-  PetscCheck(rows == cells, comm, PETSC_ERR_ARG_SIZ,
-             "-pc_nmg_grid %" PetscInt_FMT ",%" PetscInt_FMT ",%" PetscInt_FMT " has %" PetscInt64_FMT
-             " cells, but the matrix has %" PetscInt_FMT " rows", n[0], n[1], n[2], cells, rows);
-  Int3 ranks{};
-  PetscCall(DivideRanks(comm, n, &ranks));
-  PetscCall(DMDACreate3d(comm, DM_BOUNDARY_NONE, DM_BOUNDARY_NONE, DM_BOUNDARY_NONE, DMDA_STENCIL_STAR, n[0], n[1],
-                         n[2], ranks[0], ranks[1], ranks[2], 1, 1, nullptr, nullptr, nullptr, &nmg->dm));
-  PetscCall(DMSetUp(nmg->dm));
-  PetscCall(nmg::BoxOfDMDA(nmg->dm, &nmg->box));
-  const Layout &l = nmg->box->layout;
-  std::vector<PetscInt> natural;
-  natural.reserve(std::size_t(l.OwnedCells()));
-  nmg::ForOwned(l, [&](PetscInt i, PetscInt j, PetscInt k, std::size_t) {
-    natural.push_back(i + n[0] * (j + n[1] * k));
-  });
-  PetscCall(ISCreateGeneral(comm, PetscInt(natural.size()), natural.data(), PETSC_COPY_VALUES, &nmg->rows));
-  Vec vec;
-  PetscCall(MatCreateVecs(pc->pmat, nullptr, &vec));
-  PetscCall(VecCreateMPI(comm, l.OwnedCells(), PETSC_DECIDE, &nmg->box_in));
-  PetscCall(VecDuplicate(nmg->box_in, &nmg->box_out));
-  PetscCall(VecScatterCreate(vec, nmg->rows, nmg->box_in, nullptr, &nmg->to_box));
-  PetscCall(VecDestroy(&vec));
-  PetscFunctionReturn(0);
-}
-
-PetscErrorCode SetUpGrid(PC pc) {
-  PC_NMG *nmg = Data(pc);
-  MPI_Comm comm = PetscObjectComm((PetscObject)pc);
-  PetscFunctionBegin;
-  if (nmg->grid[0] > 0) {
-    PetscCall(SetUpNaturalGrid(pc));
-    PetscFunctionReturn(0);
-  }
-  DM dm = pc->dm;
-  if (!dm) PetscCall(MatGetDM(pc->pmat, &dm));
-  PetscBool structured = PETSC_FALSE;
-  if (dm) PetscCall(PetscObjectTypeCompare((PetscObject)dm, DMDA, &structured));
-  PetscCheck(structured, comm, PETSC_ERR_ARG_WRONGSTATE,
-             "PCNMG needs to know the grid: give -%spc_nmg_grid nx,ny[,nz] for a matrix in natural ordering (x fastest), "
-             "or set a DMDA with KSPSetDM() or DMCreateMatrix()", ((PetscObject)pc)->prefix ? ((PetscObject)pc)->prefix : "");
-  PetscCall(nmg::BoxOfDMDA(dm, &nmg->box));
-  PetscCall(PetscObjectReference((PetscObject)dm));
-  nmg->dm = dm;
   PetscFunctionReturn(0);
 }
 
 PetscErrorCode SetUpHierarchy(PC pc) {
   PC_NMG *nmg = Data(pc);
   PetscFunctionBegin;
-  Mat matrix = pc->pmat;
-  if (nmg->rows) {
-    if (pc->flag == DIFFERENT_NONZERO_PATTERN) PetscCall(MatDestroy(&nmg->reordered));
-    PetscCall(MatCreateSubMatrix(pc->pmat, nmg->rows, nmg->rows,
-                                 nmg->reordered ? MAT_REUSE_MATRIX : MAT_INITIAL_MATRIX, &nmg->reordered));
-    matrix = nmg->reordered;
-  }
+  Mat matrix;
+  PetscCall(nmg->grid.Matrix(pc, &matrix));
   // Arrays of an earlier set-up, and those of this one that go early, make room for the next.
   const Array::Recycling recycling;
   nmg->hierarchy.reset();
   for (Array *array : {&nmg->scale, &nmg->b, &nmg->x}) *array = Array();
   nmg::Stencil stencil;
-  PetscCall(nmg::ExtractStencil(matrix, nmg->dm, nmg->rows != nullptr, *nmg->box, &stencil, &nmg->isolated,
-                                &nmg->unit));
+  const std::shared_ptr<nmg::Box> &box = nmg->grid.Box();
+  PetscCall(nmg::ExtractStencil("PCNMG", matrix, nmg->grid.GridDM(), nmg->grid.Reordered(), *box, &stencil,
+                                &nmg->isolated, &nmg->unit));
   nmg->scale = stencil.Scale();
-  nmg->b = nmg->box->NewArray();
-  nmg->x = nmg->box->NewArray();
+  nmg->b = box->NewArray();
+  nmg->x = box->NewArray();
   nmg->hierarchy.reset(new nmg::Hierarchy);
-  PetscCall(nmg->hierarchy->SetUp(nmg->box, &stencil, nmg->options));
+  PetscCall(nmg->hierarchy->SetUp(box, &stencil, nmg->options));
   PetscFunctionReturn(0);
 }
 
@@ -181,7 +87,7 @@ PetscErrorCode PCSetUp_NMG(PC pc) {
   PetscCheck(host, comm, PETSC_ERR_SUP,
              "PCNMG reads AIJ matrices in host memory, not %s; use -mat_type aij (-dm_mat_type aij)", type);
   PetscCall(PetscLogEventBegin(Log().nmg_setup, pc, 0, 0, 0));
-  if (!nmg->box) PetscCall(Guarded(comm, [&] { return SetUpGrid(pc); }));
+  PetscCall(Guarded(comm, [&] { return nmg->grid.SetUp(pc); }));
   PetscCall(Guarded(comm, [&] { return SetUpHierarchy(pc); }));
   PetscCall(PetscLogEventEnd(Log().nmg_setup, pc, 0, 0, 0));
   PetscFunctionReturn(0);
@@ -189,7 +95,7 @@ PetscErrorCode PCSetUp_NMG(PC pc) {
 
 /// Owned cells of a vector, times the scale, into an array; and back.
 void Enter(const PC_NMG &nmg, const PetscScalar *from, Array *to) {
-  const Layout &l = nmg.box->layout;
+  const Layout &l = nmg.grid.Box()->layout;
   const PetscInt count = l.hi[0] - l.lo[0];
   for (PetscInt k = l.lo[2]; k < l.hi[2]; ++k)
     for (PetscInt j = l.lo[1]; j < l.hi[1]; ++j, from += count) {
@@ -201,7 +107,7 @@ void Enter(const PC_NMG &nmg, const PetscScalar *from, Array *to) {
 }
 
 void Leave(const PC_NMG &nmg, const Array &from, PetscScalar *to) {
-  const Layout &l = nmg.box->layout;
+  const Layout &l = nmg.grid.Box()->layout;
   const PetscInt count = l.hi[0] - l.lo[0];
   const double factor = 1 / (nmg.in * nmg.unit);
   for (PetscInt k = l.lo[2]; k < l.hi[2]; ++k)
@@ -216,27 +122,14 @@ PetscErrorCode PCApply_NMG(PC pc, Vec r, Vec z) {
   PC_NMG *nmg = Data(pc);
   PetscFunctionBegin;
   PetscCall(PetscLogEventBegin(Log().nmg_apply, pc, 0, 0, 0));
-  Vec from = r, to = z;
-  if (nmg->to_box) {
-    from = nmg->box_in;
-    to = nmg->box_out;
-    PetscCall(VecScatterBegin(nmg->to_box, r, from, INSERT_VALUES, SCATTER_FORWARD));
-    PetscCall(VecScatterEnd(nmg->to_box, r, from, INSERT_VALUES, SCATTER_FORWARD));
-  }
   const PetscScalar *in;
   PetscScalar *out;
-  PetscCall(VecGetArrayRead(from, &in));
-  PetscCall(VecGetArrayWrite(to, &out));
+  PetscCall(nmg->grid.Enter(r, z, &in, &out));
   Enter(*nmg, in, &nmg->b);
   PetscCall(nmg->hierarchy->Apply(&nmg->b, &nmg->x));
   Leave(*nmg, nmg->x, out);
   for (const nmg::IsolatedRow &row : nmg->isolated) out[row.local] = in[row.local] * row.inverse;
-  PetscCall(VecRestoreArrayWrite(to, &out));
-  PetscCall(VecRestoreArrayRead(from, &in));
-  if (nmg->to_box) {
-    PetscCall(VecScatterBegin(nmg->to_box, to, z, INSERT_VALUES, SCATTER_REVERSE));
-    PetscCall(VecScatterEnd(nmg->to_box, to, z, INSERT_VALUES, SCATTER_REVERSE));
-  }
+  PetscCall(nmg->grid.Leave(r, z, &in, &out));
   PetscCall(PetscLogEventEnd(Log().nmg_apply, pc, 0, 0, 0));
   PetscFunctionReturn(0);
 }
@@ -285,7 +178,8 @@ PetscErrorCode PCSetFromOptions_NMG(PC pc, PetscOptionItems *PetscOptionsObject)
   PetscFunctionBegin;
   PetscOptionsHeadBegin(PetscOptionsObject, "PCNMG options");
   nmg::Options &o = nmg->options;
-  PetscInt grid[3] = {nmg->grid[0], nmg->grid[1], nmg->grid[2]}, count = 3;
+  const Int3 &natural = nmg->grid.natural;
+  PetscInt grid[3] = {natural[0], natural[1], natural[2]}, count = 3;
   PetscBool given;
   PetscEnum weights = PetscEnum(o.weights), cycle = PetscEnum(o.cycle);
   PetscInt sweeps = o.sweeps, replicate = o.replicate;
@@ -334,7 +228,7 @@ PetscErrorCode SetGrid(PC pc, PetscInt nx, PetscInt ny, PetscInt nz) {
   PetscFunctionBegin;
   PetscCheck(nx > 0 && ny > 0 && nz > 0, PetscObjectComm((PetscObject)pc), PETSC_ERR_ARG_OUTOFRANGE,
              "PCNMG: a grid of %" PetscInt_FMT " x %" PetscInt_FMT " x %" PetscInt_FMT " cells has none", nx, ny, nz);
-  Data(pc)->grid = {nx, ny, nz};
+  Data(pc)->grid.natural = {nx, ny, nz};
   PetscCall(Outdate(pc));
   PetscFunctionReturn(0);
 }

@@ -32,7 +32,7 @@ PetscErrorCode GeometryOfMatrix(Mat matrix, DM dm, bool natural, const nmg::Box 
                                 nets::Geometry *geometry, std::vector<nmg::IsolatedRow> *isolated, double *unit) {
   PetscFunctionBegin;
   nmg::Stencil stencil;
-  PetscCall(nmg::ExtractStencil(matrix, dm, natural, box, &stencil, isolated, unit));
+  PetscCall(nmg::ExtractStencil("PCNEURAL", matrix, dm, natural, box, &stencil, isolated, unit));
   PetscCall(PartitionOfDMDA(dm, box, comm, &geometry->partition));
   const std::size_t cells = std::size_t(geometry->partition.OwnedCells());
   const auto owned = [&](const nmg::Array *from, std::vector<float> *to) {

@@ -21,7 +21,7 @@ struct Complaint {
   }
 };
 
-PetscErrorCode Report(MPI_Comm comm, DM dm, bool natural, const Layout &l, Complaint mine) {
+PetscErrorCode Report(const char *who, MPI_Comm comm, DM dm, bool natural, const Layout &l, Complaint mine) {
   PetscFunctionBeginUser;
   PetscInt first = mine.row;
   PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, &first, 1, MPIU_INT, MPI_MIN, comm));
@@ -36,13 +36,15 @@ PetscErrorCode Report(MPI_Comm comm, DM dm, bool natural, const Layout &l, Compl
   }
   const char *advice = "use another preconditioner, such as -pc_type gamg or hypre";
   PetscCheck(facts[1] != Complaint::kNotAStar, comm, PETSC_ERR_SUP,
-             "PCNMG needs a star stencil (5 points in 2D, 7 in 3D), but row %" PetscInt_FMT " has an entry in column %"
+             "%s needs a star stencil (5 points in 2D, 7 in 3D), but row %" PetscInt_FMT " has an entry in column %"
              PetscInt_FMT ", which is not next to it on the grid of %" PetscInt_FMT " x %" PetscInt_FMT " x %" PetscInt_FMT
              " cells; check the grid or %s",
-             first, facts[0], l.n[0], l.n[1], l.n[2], advice);
+             who, first, facts[0], l.n[0], l.n[1], l.n[2], advice);
   PetscCheck(facts[1] != Complaint::kNotSymmetric, comm, PETSC_ERR_SUP,
-             "PCNMG needs a symmetric matrix, but row %" PetscInt_FMT " differs from its column; %s", first, advice);
-  SETERRQ(comm, PETSC_ERR_SUP, "PCNMG needs positive diagonals, but row %" PetscInt_FMT " has none (or an entry that is no number); %s", first, advice);
+             "%s needs a symmetric matrix, but row %" PetscInt_FMT " differs from its column; %s", who, first, advice);
+  SETERRQ(comm, PETSC_ERR_SUP,
+          "%s needs positive diagonals, but row %" PetscInt_FMT " has none (or an entry that is no number); %s", who,
+          first, advice);
 }
 
 /// The parts of an AIJ matrix on this rank: rows × own columns, rows × others' columns.
@@ -221,7 +223,7 @@ PetscErrorCode BoxOfDMDA(DM dm, std::shared_ptr<Box> *box) {
   PetscCall(DMDAGetInfo(dm, &dim, &n[0], &n[1], &n[2], &ranks[0], &ranks[1], &ranks[2], &dof, &width, &kind[0],
                         &kind[1], &kind[2], nullptr));
   PetscCheck(dof == 1, PetscObjectComm((PetscObject)dm), PETSC_ERR_SUP,
-             "PCNMG needs one unknown a cell, but the DMDA has %" PetscInt_FMT
+             "Structured preconditioners need one unknown a cell, but the DMDA has %" PetscInt_FMT
              "; use it for single fields, for instance inside -pc_type fieldsplit", dof);
   PetscCall(DMDAGetCorners(dm, &lo[0], &lo[1], &lo[2], &size[0], &size[1], &size[2]));
   Int3 hi;
@@ -246,7 +248,7 @@ PetscErrorCode BoxOfDMDA(DM dm, std::shared_ptr<Box> *box) {
   PetscFunctionReturn(0);
 }
 
-PetscErrorCode ExtractStencil(Mat matrix, DM dm, bool natural, const Box &box, Stencil *stencil,
+PetscErrorCode ExtractStencil(const char *who, Mat matrix, DM dm, bool natural, const Box &box, Stencil *stencil,
                               std::vector<IsolatedRow> *isolated, double *unit) {
   PetscFunctionBeginUser;
   const Layout &l = box.layout;
@@ -344,7 +346,7 @@ PetscErrorCode ExtractStencil(Mat matrix, DM dm, bool natural, const Box &box, S
     }
   PetscCall(own.Close());
   if (other_part) PetscCall(other.Close());
-  PetscCall(Report(comm, dm, natural, l, complaint));
+  PetscCall(Report(who, comm, dm, natural, l, complaint));
 
   // Couplings to isolated rows go; the others must be the same from both sides.
   std::vector<Array *> arrays = {&alone};
@@ -375,7 +377,7 @@ PetscErrorCode ExtractStencil(Mat matrix, DM dm, bool natural, const Box &box, S
     }
     row += size[0];
   });
-  PetscCall(Report(comm, dm, natural, l, complaint));
+  PetscCall(Report(who, comm, dm, natural, l, complaint));
   PetscFunctionReturn(0);
 }
 
