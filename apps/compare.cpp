@@ -4,8 +4,6 @@
 #include "solvers/compare/comparison.h"
 #include "solvers/compare/report.h"
 #include "solvers/compare/tables.h"
-#include <cerrno>
-#include <cstdlib>
 
 using namespace krylearn;
 
@@ -55,29 +53,6 @@ template <class T> const T *Repeated(const std::vector<T> &list) {
     for (std::size_t j = 0; j < i; ++j)
       if (list[i] == list[j]) return &list[i];
   return nullptr;
-}
-
-/// "64,64,64:128,128" – grids separated by colons.
-PetscErrorCode ParseGrids(MPI_Comm comm, const std::string &text, std::vector<Int3> *grids) {
-  PetscFunctionBeginUser;
-  for (const std::string &part : SplitList(text, ':')) {
-    Int3 cells{1, 1, 1};
-    const std::vector<std::string> words = SplitList(part, ',');
-    bool fine = words.size() == 2 || words.size() == 3;
-    for (std::size_t a = 0; fine && a < words.size(); ++a) {
-      char *end;
-      errno = 0;
-      const long n = std::strtol(words[a].c_str(), &end, 10);
-      fine = !*end && errno == 0 && n > 0 && n < 100000;
-      cells[a] = PetscInt(n);
-    }
-    PetscCheck(fine, comm, PETSC_ERR_USER_INPUT,
-               "-grid: '%s' is no grid; give nx,ny or nx,ny,nz, and several with colons between: 64,64,64:128,128,128",
-               part.c_str());
-    grids->push_back(cells);
-  }
-  PetscCheck(!grids->empty(), comm, PETSC_ERR_USER_INPUT, "-grid: give nx,ny or nx,ny,nz");
-  PetscFunctionReturn(0);
 }
 
 PetscErrorCode ReadProblems(MPI_Comm comm, Settings *s) {

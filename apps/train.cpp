@@ -4,7 +4,6 @@
 #include "solvers/compare/environment.h"
 #include "solvers/training_geometry.h"
 #include <csignal>
-#include <sstream>
 #include <unistd.h>
 
 using namespace krylearn;
@@ -35,30 +34,6 @@ struct Settings {
   std::string info;
   bool chosen = false;
 };
-
-std::vector<std::string> Split(const std::string &text, char at) {
-  std::vector<std::string> parts;
-  std::istringstream stream(text);
-  for (std::string part; std::getline(stream, part, at);) parts.push_back(part);
-  return parts;
-}
-
-PetscErrorCode ParseGrids(MPI_Comm comm, const std::string &text, std::vector<nets::Index> *grids) {
-  PetscFunctionBeginUser;
-  grids->clear();
-  for (const std::string &one : Split(text, ':')) {
-    long n[3] = {0, 0, 1};
-    char rest = 0;
-    const int count = std::sscanf(one.c_str(), "%ld,%ld,%ld%c", &n[0], &n[1], &n[2], &rest);
-    PetscCheck((count == 2 && one.find(',') == one.rfind(',')) || count == 3, comm, PETSC_ERR_USER_INPUT,
-               "-grid %s: give grids such as 64,64 or 32,32,32, several separated by colons", text.c_str());
-    PetscCheck(n[0] > 0 && n[1] > 0 && n[2] > 0, comm, PETSC_ERR_USER_INPUT, "-grid %s: a grid without cells",
-               text.c_str());
-    grids->push_back({n[0], n[1], n[2]});
-  }
-  PetscCheck(!grids->empty(), comm, PETSC_ERR_USER_INPUT, "-grid needs a grid, such as 64,64");
-  PetscFunctionReturn(0);
-}
 
 PetscErrorCode ReadLong(OptionReader *options, const char *key, const char *meaning, long *value) {
   PetscFunctionBeginUser;
@@ -97,10 +72,13 @@ PetscErrorCode ReadSettings(MPI_Comm comm, Settings *s) {
   PetscCall(training.String("checkpoint", "file to go on from after an interruption", &spec.checkpoint));
   PetscCall(training.Real("checkpoint_interval", "time between checkpoints", "s", &spec.checkpoint_seconds));
   PetscCall(training.Bool("resume", "go on from -checkpoint", &spec.resume));
-  spec.families = Split(problems, ',');
+  spec.families = SplitList(problems, ',');
   PetscCheck(!spec.families.empty(), comm, PETSC_ERR_USER_INPUT, "-problem needs a name");
-  PetscCall(ParseGrids(comm, grids, &spec.grids));
-  for (const std::string &option : Split(architecture_options, ',')) {
+  std::vector<Int3> cells;
+  PetscCall(ParseGrids(comm, grids, &cells));
+  spec.grids.clear();
+  for (const Int3 &n : cells) spec.grids.push_back({n[0], n[1], n[2]});
+  for (const std::string &option : SplitList(architecture_options, ',')) {
     const auto equals = option.find('=');
     PetscCheck(equals != std::string::npos && equals > 0, comm, PETSC_ERR_USER_INPUT,
                "-arch_options %s: give KEY=VALUE, several separated by commas", architecture_options.c_str());

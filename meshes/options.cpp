@@ -100,6 +100,17 @@ std::string Joined(const std::vector<std::string> &names) {
 
 } // namespace
 
+std::vector<std::string> SplitList(const std::string &text, char separator) {
+  std::vector<std::string> words;
+  for (std::size_t start = 0; start <= text.size();) {
+    const std::size_t end = std::min(text.find(separator, start), text.size());
+    const std::string word = Trim(text.substr(start, end - start));
+    if (!word.empty()) words.push_back(word);
+    start = end + 1;
+  }
+  return words;
+}
+
 int EditDistance(const std::string &a, const std::string &b) {
   const std::size_t n = b.size();
   std::vector<int> before(n + 1), above(n + 1), row(n + 1);

@@ -48,6 +48,9 @@ void AddOptionFamily(const std::string &prefix);
 /// what remains unused is left to PETSc's own warning at the end. Collective.
 PetscErrorCode RefuseMisspeltOptions(MPI_Comm comm);
 
+/// The words of a text between `separator`s, without blanks around them; empty ones are left out.
+std::vector<std::string> SplitList(const std::string &text, char separator);
+
 /// Insertions, deletions, substitutions and swaps of neighbours that turn `a` into `b` (Damerau–Levenshtein distance,
 /// each place edited once).
 int EditDistance(const std::string &a, const std::string &b);

@@ -1,13 +1,15 @@
 #include "meshes/problems.h"
 #include "meshes/random.h"
 #include <algorithm>
+#include <cerrno>
 #include <cmath>
+#include <cstdlib>
 
 namespace krylearn {
 namespace {
 
 /// Streams of random numbers; a new use takes a new one.
-enum Stream { kRightHandSide = 1, kBoxes = 2, kWaveNumbers = 3, kPhases = 4, kWalls = 5, kGaps = 6 };
+enum Stream { kRightHandSide = 1, kBoxes = 2, kWaveNumbers = 3, kPhases = 4, kWalls = 5, kGaps = 6, kSides = 7 };
 
 /// Fills `problem->cell_alpha` in owned cells; 0 means solid.
 using FillAlpha = void (*)(const ProblemSpec &, Problem *);
@@ -242,6 +244,8 @@ PetscErrorCode CheckSpec(MPI_Comm comm, const ProblemSpec &spec) {
              "-wall_alpha %g must not be negative; 0 makes the walls solid", spec.wall_alpha);
   PetscCheck(spec.obstacle.empty() || spec.name == "mms", comm, PETSC_ERR_USER_INPUT,
              "Only problem mms takes -obstacle, not %s", spec.name.c_str());
+  PetscCheck(!spec.mixed_boundaries || spec.name != "mms", comm, PETSC_ERR_USER_INPUT,
+             "Problem mms has boundaries of its own, which cannot be mixed");
   PetscFunctionReturn(0);
 }
 
@@ -254,6 +258,22 @@ const std::vector<ProblemInfo> &NamedProblems() {
     return infos;
   }();
   return list;
+}
+
+Boundaries MixedBoundaries(PetscInt seed, PetscInt draw, int dim) {
+  Boundaries b;
+  const auto u = [&](int number) { return Uniform(seed, kSides, 16 * std::uint64_t(draw) + number); };
+  bool held = false;
+  for (int a = 0; a < dim; ++a) {
+    b.periodic[a] = u(3 * a) < 0.25;
+    for (int side = 0; side < 2 && !b.periodic[a]; ++side)
+      if (u(3 * a + 1 + side) < 0.5) b.sides[a][side] = Side::kDirichlet, held = true;
+  }
+  if (held) return b;
+  const int axis = int(u(9) * dim), side = u(10) < 0.5 ? 0 : 1;
+  b.periodic[axis] = false;
+  b.sides[axis][side] = Side::kDirichlet;
+  return b;
 }
 
 PetscErrorCode RandomRightHandSide(const Problem &problem, PetscInt seed, Field *rhs) {
@@ -286,6 +306,10 @@ PetscErrorCode CreateProblem(MPI_Comm comm, const ProblemSpec &spec, Problem *pr
   box.ownership = spec.ownership;
   const int dim = spec.cells[2] == 1 ? 2 : 3;
   for (int d = 0; entry->stretched && d < dim; ++d) box.faces[d] = StretchedFaces(spec.cells[d], 0, 1, 20);
+  Boundaries boundaries;
+  boundaries.sides[dim - 1][1] = Side::kDirichlet;
+  if (spec.mixed_boundaries) boundaries = MixedBoundaries(spec.seed, spec.boundary_draw, dim);
+  box.periodic = boundaries.periodic;
   PetscCall(Grid::Create(comm, box, &problem->grid));
   const Grid &grid = *problem->grid;
   PoissonCoefficients &c = problem->coefficients;
@@ -299,7 +323,7 @@ PetscErrorCode CreateProblem(MPI_Comm comm, const ProblemSpec &spec, Problem *pr
     PetscCall(MakeManufacturedProblem(spec, problem));
     PetscFunctionReturn(0);
   }
-  c.sides[grid.Dim() - 1][1] = Side::kDirichlet;
+  c.sides = boundaries.sides;
   entry->fill(spec, problem);
   PetscCall(AverageToFaces(problem));
   PetscCall(MarkSolids(problem));
@@ -357,6 +381,28 @@ PetscErrorCode ReadProblemParameters(OptionReader *reader, ProblemSpec *spec) {
                           &spec->wall_alpha));
   PetscCall(options.String("obstacle", "obstacles in problem mms, such as \"sphere:0.5,0.5,0.5,0.2\"",
                             &spec->obstacle));
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode ParseGrids(MPI_Comm comm, const std::string &text, std::vector<Int3> *grids) {
+  PetscFunctionBeginUser;
+  for (const std::string &part : SplitList(text, ':')) {
+    Int3 cells{1, 1, 1};
+    const std::vector<std::string> words = SplitList(part, ',');
+    bool fine = words.size() == 2 || words.size() == 3;
+    for (std::size_t a = 0; fine && a < words.size(); ++a) {
+      char *end;
+      errno = 0;
+      const long n = std::strtol(words[a].c_str(), &end, 10);
+      fine = !*end && errno == 0 && n > 0 && n < 100000;
+      cells[a] = PetscInt(n);
+    }
+    PetscCheck(fine, comm, PETSC_ERR_USER_INPUT,
+               "-grid: '%s' is no grid; give nx,ny or nx,ny,nz, and several with colons between: 64,64,64:128,128,128",
+               part.c_str());
+    grids->push_back(cells);
+  }
+  PetscCheck(!grids->empty(), comm, PETSC_ERR_USER_INPUT, "-grid: give nx,ny or nx,ny,nz");
   PetscFunctionReturn(0);
 }
 

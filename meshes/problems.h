@@ -10,6 +10,16 @@
 
 namespace krylearn {
 
+/// Which sides of the box are Dirichlet or Neumann, and which axes are periodic.
+struct Boundaries {
+  Sides sides{};
+  std::array<bool, 3> periodic{false, false, false};
+};
+
+/// Boundaries drawn by seed: one axis in four is periodic, the other sides are Dirichlet or Neumann with equal chances,
+/// and at least one is Dirichlet. `draw` 0, 1, … are different draws.
+Boundaries MixedBoundaries(PetscInt seed, PetscInt draw, int dim);
+
 /// What a named problem is made from.
 struct ProblemSpec {
   std::string name = "box";
@@ -18,6 +28,8 @@ struct ProblemSpec {
   double contrast = 1000; ///< α inside the boxes of `contrast` and `mixed`
   double wall_alpha = 0;  ///< α of the walls of `walls`; 0 makes them solid
   std::string obstacle;   ///< `mms` only: obstacles as ParseObstacles() takes them
+  bool mixed_boundaries = false; ///< MixedBoundaries() of `seed` and `boundary_draw`; not for `mms`
+  PetscInt boundary_draw = 0;
   /// Cells per rank and axis; empty lets the grid choose.
   std::array<std::vector<PetscInt>, 3> ownership;
 };
@@ -57,6 +69,9 @@ PetscErrorCode ReadProblemOptions(MPI_Comm comm, ProblemSpec *spec);
 
 /// Those of them that make one problem differ from another of its name, grid and seed: -contrast, -wall_alpha, -obstacle.
 PetscErrorCode ReadProblemParameters(OptionReader *reader, ProblemSpec *spec);
+
+/// Grids separated by colons, "64,64,64:128,128", for -grid. Collective.
+PetscErrorCode ParseGrids(MPI_Comm comm, const std::string &text, std::vector<Int3> *grids);
 
 /// Fills in the manufactured problem (`mms`), whose grid is made already: coefficients, right-hand side, solution.
 /// Collective.

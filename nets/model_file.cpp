@@ -1,5 +1,5 @@
 #include "nets/model_file.h"
-#include <array>
+#include "meshes/checksum.h"
 #include <cerrno>
 #include <cstdint>
 #include <cstdio>
@@ -16,21 +16,6 @@ namespace {
 constexpr char kMagic[] = "KRYLMODL";
 constexpr std::uint32_t kVersion = 1;
 constexpr std::size_t kHead = 24;
-
-/// CRC-32 as in ISO 3309: finds every change within 32 neighbouring bits.
-std::uint32_t Checksum(const char *bytes, std::size_t count) {
-  static const std::array<std::uint32_t, 256> table = [] {
-    std::array<std::uint32_t, 256> t{};
-    for (std::uint32_t i = 0; i < 256; ++i) {
-      t[i] = i;
-      for (int bit = 0; bit < 8; ++bit) t[i] = (t[i] >> 1) ^ (t[i] & 1 ? 0xedb88320u : 0);
-    }
-    return t;
-  }();
-  std::uint32_t crc = ~0u;
-  for (std::size_t i = 0; i < count; ++i) crc = table[(crc ^ static_cast<unsigned char>(bytes[i])) & 255] ^ (crc >> 8);
-  return ~crc;
-}
 
 template <class T> void Put(std::string *bytes, T value) {
   for (std::size_t i = 0; i < sizeof value; ++i) *bytes += char(value >> (8 * i) & 255);
@@ -67,7 +52,7 @@ std::string Bytes(const Model &model) {
   rest += text + "\n" + data;
   std::string all = kMagic;
   Put(&all, kVersion);
-  Put(&all, Checksum(rest.data(), rest.size()));
+  Put(&all, Crc32(rest.data(), rest.size()));
   return all + rest;
 }
 
@@ -87,7 +72,7 @@ Model Parse(const std::string &bytes, const std::string &path) {
   if (bytes.size() - kHead < length)
     Refuse(path, "is cut off or damaged: expected " + std::to_string(length) + " bytes after its head, found " +
                      std::to_string(bytes.size() - kHead));
-  if (bytes.size() - kHead > length || Checksum(bytes.data() + 16, bytes.size() - 16) != Take<std::uint32_t>(bytes, 12))
+  if (bytes.size() - kHead > length || Crc32(bytes.data() + 16, bytes.size() - 16) != Take<std::uint32_t>(bytes, 12))
     Refuse(path, "is damaged: its checksum does not match");
 
   Model model;

@@ -51,14 +51,6 @@ std::string Configuration::Prefix() const {
   return prefix + "_";
 }
 
-std::vector<std::string> SplitList(const std::string &text, char separator) {
-  std::vector<std::string> words;
-  std::istringstream stream(text);
-  for (std::string word; std::getline(stream, word, separator);)
-    if (!Trimmed(word).empty()) words.push_back(Trimmed(word));
-  return words;
-}
-
 PetscErrorCode ParseConfigurations(MPI_Comm comm, const std::string &text, const std::string &origin,
                                    std::vector<Configuration> *list) {
   PetscFunctionBeginUser;

@@ -8,7 +8,7 @@
 ///     gamg: -ksp_type cg -pc_type gamg
 ///     + mine: -ksp_type cg -pc_type shell_of_mine
 #pragma once
-#include <petscsys.h>
+#include "meshes/options.h"
 #include <string>
 #include <vector>
 
@@ -47,8 +47,5 @@ PetscErrorCode UnreadOptions(const Configuration &configuration, std::string *un
 
 /// The options that hold for it, command line included, in the order of the database.
 PetscErrorCode EffectiveOptions(const Configuration &configuration, std::string *options);
-
-/// The words of a text between `separator`s, without blanks around them; empty ones are left out.
-std::vector<std::string> SplitList(const std::string &text, char separator);
 
 } // namespace krylearn

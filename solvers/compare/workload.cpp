@@ -1,6 +1,5 @@
 #include "solvers/compare/workload.h"
-#include "meshes/files.h"
-#include <sstream>
+#include "solvers/captured_systems.h"
 
 namespace krylearn {
 namespace {
@@ -61,41 +60,18 @@ public:
 
   PetscErrorCode Read(MPI_Comm comm, const std::string &folder, PetscInt steps, bool relative) {
     PetscFunctionBeginUser;
-    std::string text, matrix;
-    const std::string list = folder + "/sequence.txt";
-    PetscCall(ReadTextFile(comm, list, &text));
-    PetscCheck(!text.empty(), comm, PETSC_ERR_FILE_OPEN,
-               "-sequence %s: there is no %s; write one with fluid -capture %s", folder.c_str(), list.c_str(),
-               folder.c_str());
-    GridSpec spec;
-    bool gridded = false;
-    std::istringstream lines(text);
-    for (std::string line; std::getline(lines, line) && (steps == 0 || Steps() < steps);) {
-      std::istringstream words(line);
-      std::string first, rhs, word;
-      double step, residual;
-      words >> first;
-      if (first == "grid") {
-        int periodic[3] = {0, 0, 0};
-        words >> spec.cells[0] >> spec.cells[1] >> spec.cells[2] >> word >> periodic[0] >> periodic[1] >> periodic[2];
-        gridded = !words.fail();
-        for (std::size_t a = 0; a < 3; ++a) spec.periodic[a] = periodic[a] != 0;
-        if (gridded) continue;
-      }
-      words >> rhs >> word >> step >> word >> residual;
-      PetscCheck(!words.fail() && (matrix.empty() || first == matrix), comm, PETSC_ERR_FILE_UNEXPECTED,
-                 "%s is damaged: it has the line '%s'", list.c_str(), line.c_str());
-      matrix = first;
-      files_.push_back(folder + "/" + rhs);
-      tolerances_.push_back(relative ? 0 : residual);
-    }
-    PetscCheck(!files_.empty(), comm, PETSC_ERR_FILE_UNEXPECTED, "%s names no system", list.c_str());
+    CapturedSystems list;
+    PetscCall(ListCapturedSystems(comm, folder, steps, &list));
     std::shared_ptr<const Grid> box;
-    if (gridded) PetscCall(Grid::Create(comm, spec, &box));
-    PetscCall(ReadSystem(comm, folder + "/" + matrix, files_[0], &system, box));
+    if (list.gridded) PetscCall(Grid::Create(comm, list.grid, &box));
+    for (const auto &one : list.systems) {
+      files_.push_back(one.rhs);
+      tolerances_.push_back(relative ? 0 : one.residual);
+    }
+    PetscCall(ReadSystem(comm, list.matrix, files_[0], &system, box));
     for (const std::string &file : files_) PetscCall(CheckVectorFile(comm, file, system.b));
     name = folder;
-    grid = gridded ? GridSize(spec.cells) : "";
+    grid = list.gridded ? GridSize(list.grid.cells) : "";
     sequence = true;
     PetscFunctionReturn(0);
   }

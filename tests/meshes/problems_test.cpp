@@ -260,4 +260,31 @@ TEST(ManufacturedProblem, ConvergesWithSecondOrderAroundObstacles) {
   CheckOrders({12, 12, 12}, "sphere:0.48,0.53,0.5,0.25", 1.8, 1);
 }
 
+TEST(Problems, MixedBoundariesAreTheSameOnAnyNumberOfRanksAndNeverWithoutDirichletSide) {
+  int periodic = 0, neumann = 0, dirichlet = 0;
+  for (PetscInt seed = 1; seed <= 50; ++seed) {
+    const Boundaries b = MixedBoundaries(seed, 0, 3);
+    int held = 0;
+    for (int a = 0; a < 3; ++a) {
+      periodic += b.periodic[a];
+      for (int side = 0; side < 2 && !b.periodic[a]; ++side)
+        (b.sides[a][side] == Side::kDirichlet ? held : neumann) += 1;
+    }
+    EXPECT_GE(held, 1) << seed;
+    dirichlet += held;
+  }
+  EXPECT_GT(periodic, 20);
+  EXPECT_GT(neumann, 60);
+  EXPECT_GT(dirichlet, 60);
+  for (const PetscInt seed : {3, 4, 5, 6}) {
+    ProblemSpec spec = Spec("darcy", {12, 13, 11}, seed);
+    spec.mixed_boundaries = true;
+    CompareWithOneRank(spec);
+  }
+  Problem problem;
+  ProblemSpec spec = Spec("mms", {8, 8, 8});
+  spec.mixed_boundaries = true;
+  EXPECT_REFUSED(CreateProblem(PETSC_COMM_WORLD, spec, &problem), "boundaries of its own");
+}
+
 } // namespace
