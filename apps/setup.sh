@@ -5,7 +5,7 @@
 #   bash apps/setup.sh --help  this text
 
 KRYLEARN_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-KRYLEARN_PACKAGES=(g++ cmake ninja-build ccache pkg-config petsc-dev libopenmpi-dev openmpi-bin libhdf5-openmpi-dev
+KRYLEARN_PACKAGES=(g++ cmake ninja-build ccache pkg-config petsc-dev slepc-dev libopenmpi-dev openmpi-bin libhdf5-openmpi-dev
   libgtest-dev libtorch-dev python3 python3-matplotlib python3-h5py
   libpetsc3.18-dev-examples python3-petsc4py-real) # tests of the plug-in in PETSc's tutorials and petsc4py
 

@@ -2,6 +2,7 @@
 #include "apps/app.h"
 #include "meshes/files.h"
 #include "solvers/compare/environment.h"
+#include "solvers/dataset/training.h"
 #include "solvers/training_geometry.h"
 #include <csignal>
 #include <unistd.h>
@@ -15,9 +16,9 @@ const char help[] = R"(train: trains networks that precondition -div(alpha grad 
   train -arch NAME -problem NAMES -grid nx,ny[,nz][:...] -o MODEL [-steps N] [-log FILE]
   train -info MODEL
 
-Geometries are made on the fly from named problems, with seeds from 1000000 on, which nobody else takes. Training
-carries on a pool of live solves with deep conjugate directions; the model that needs the fewest iterations on held-out
-geometries is kept.
+Geometries come from a data set (-data FILE, which the program dataset writes), or are made on the fly from named
+problems, with seeds from 1000000 on, which nobody else takes. Training carries on a pool of live solves with deep
+conjugate directions; the model that needs the fewest iterations on held-out geometries is kept.
 SIGUSR1 writes a checkpoint at the next step; -resume goes on from it.
 
   mpirun -n 2 train -arch vcycle -problem obstacles -grid 64,64 -o vcycle.pt
@@ -31,7 +32,7 @@ void OnSignal(int) { signals = signals + 1; }
 struct Settings {
   nets::TrainingSpec spec;
   ProblemSpec problem;
-  std::string info;
+  std::string info, data, validation_data;
   bool chosen = false;
 };
 
@@ -48,13 +49,17 @@ PetscErrorCode ReadSettings(MPI_Comm comm, Settings *s) {
   nets::TrainingSpec &spec = s->spec;
   OptionReader options(comm, "Model and data");
   std::string problems = "obstacles", grids = "64,64", architecture_options;
-  bool arch, problem, grid, info;
+  bool arch, problem, grid, info, data;
   PetscCall(options.String("info", "tell what this model file holds, and stop", &s->info, &info));
   PetscCall(options.String("arch", "architecture of the network", &spec.architecture, &arch));
   PetscCall(options.String("arch_options", "its options, such as channels=8,layers=3", &architecture_options));
   PetscCall(options.String("problem", "names of the problems to train on, separated by commas", &problems, &problem));
   PetscCall(options.String("grid", "cells nx,ny[,nz]; several sizes separated by colons", &grids, &grid));
   PetscCall(ReadProblemParameters(&options, &s->problem));
+  PetscCall(options.String("data", "data set to take geometries from: all its problems and grids, unless told",
+                           &s->data, &data));
+  PetscCall(options.String("validation_data", "data set of held-out geometries; without, they are made on the fly",
+                           &s->validation_data));
   PetscCall(options.String("o", "file for the model", &spec.output));
   PetscCall(options.String("init", "model to start from", &spec.init));
   OptionReader training(comm, "Training");
@@ -73,20 +78,29 @@ PetscErrorCode ReadSettings(MPI_Comm comm, Settings *s) {
   PetscCall(training.Real("checkpoint_interval", "time between checkpoints", "s", &spec.checkpoint_seconds));
   PetscCall(training.Bool("resume", "go on from -checkpoint", &spec.resume));
   spec.families = SplitList(problems, ',');
-  PetscCheck(!spec.families.empty(), comm, PETSC_ERR_USER_INPUT, "-problem needs a name");
+  PetscCheck(data || !spec.families.empty(), comm, PETSC_ERR_USER_INPUT, "-problem needs a name");
   std::vector<Int3> cells;
   PetscCall(ParseGrids(comm, grids, &cells));
   spec.grids.clear();
   for (const Int3 &n : cells) spec.grids.push_back({n[0], n[1], n[2]});
+  // Everything in the data set, unless told otherwise.
+  if (data && !problem) spec.families.clear();
+  if (data && !grid) spec.grids.clear();
   for (const std::string &option : SplitList(architecture_options, ',')) {
     const auto equals = option.find('=');
     PetscCheck(equals != std::string::npos && equals > 0, comm, PETSC_ERR_USER_INPUT,
                "-arch_options %s: give KEY=VALUE, several separated by commas", architecture_options.c_str());
     spec.options[option.substr(0, equals)] = option.substr(equals + 1);
   }
+  for (const char *key : {"-contrast", "-wall_alpha", "-obstacle"}) {
+    PetscBool given;
+    PetscCall(PetscOptionsHasName(nullptr, nullptr, key, &given));
+    PetscCheck(!given || !data, comm, PETSC_ERR_USER_INPUT, "%s: the data set of -data has its own", key);
+  }
+  PetscCheck(s->validation_data.empty() || data, comm, PETSC_ERR_USER_INPUT, "-validation_data needs -data FILE");
   PetscCheck(!spec.resume || !spec.checkpoint.empty(), comm, PETSC_ERR_USER_INPUT, "-resume needs -checkpoint FILE");
   PetscCheck(spec.seed >= 0 && spec.seed < 10000, comm, PETSC_ERR_USER_INPUT, "-seed %ld: give 0 to 9999", spec.seed);
-  s->chosen = arch || problem || grid || info || spec.resume;
+  s->chosen = arch || problem || grid || data || info || spec.resume;
   PetscCall(RefuseMisspeltOptions(comm));
   PetscFunctionReturn(0);
 }
@@ -129,9 +143,12 @@ PetscErrorCode TrainModel(MPI_Comm comm, Settings *s) {
   std::signal(SIGUSR1, OnSignal);
   spec.signal = &signals;
   spec.say = [](const std::string &line) { std::printf("%s\n", line.c_str()), std::fflush(stdout); };
+  nets::GeometrySource source;
+  if (s->data.empty()) source = TrainingGeometries(s->problem);
+  else PetscCall(GeometriesOfData(comm, s->data, s->validation_data, &spec, &source));
   nets::TrainingReport report;
   PetscCall(GuardedNetworkCall(comm, "Training failed",
-                               [&] { report = library->Train(comm, spec, TrainingGeometries(s->problem)); }));
+                               [&] { report = library->Train(comm, spec, source); }));
   for (const auto &row : report.rows)
     PetscCall(PetscPrintf(comm, "iterations        %s %ld x %ld x %ld: median %g, worst %g\n", row.family.c_str(),
                           row.n[0], row.n[1], row.n[2], row.median, row.worst));

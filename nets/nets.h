@@ -56,6 +56,7 @@ struct GeometryRequest {
   std::string family;
   Index n{64, 64, 1};
   long seed = 1;
+  long number = 0; ///< how many of this family and size the training asks for before it, counted over all ranks
 };
 /// Makes one, on the calling rank alone (a Partition::Whole()).
 using GeometrySource = std::function<Geometry(const GeometryRequest &)>;
@@ -75,6 +76,7 @@ struct TrainingSpec {
   double checkpoint_seconds = 600;
   bool resume = false;                                ///< go on from `checkpoint`
   std::string init;                                   ///< a model to start from
+  std::string data; ///< what `source` takes geometries from, if anything; a resumed run needs the same
   Options about;                                      ///< what the model shall say of itself
   const volatile std::sig_atomic_t *signal = nullptr; ///< checkpoint at the next step when it changes
   std::function<void(const std::string &)> say;       ///< receives lines of progress, on the first rank
@@ -82,6 +84,8 @@ struct TrainingSpec {
 
 /// Seeds that networks never train on are those a user would type: below this.
 constexpr long kFirstTrainingSeed = 1000000;
+/// Seeds of held-out geometries: below kFirstTrainingSeed, above what users take.
+constexpr long kFirstValidationSeed = 900001;
 
 struct TrainingReport {
   struct Row {
@@ -107,7 +111,7 @@ public:
 };
 
 /// Counts changes of this header: both sides of the door have to be of one build.
-constexpr int kDoorVersion = 1;
+constexpr int kDoorVersion = 2;
 
 } // namespace nets
 } // namespace krylearn

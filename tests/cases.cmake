@@ -47,3 +47,10 @@ if(KRYLEARN_PYTHON AND TARGET fluid)
   krylearn_rank_test(kill_restart.np2 2)
   set_tests_properties(kill_restart.np2 PROPERTIES TIMEOUT 600)
 endif()
+if(KRYLEARN_PYTHON AND TARGET dataset)
+  add_test(NAME kill_dataset.np2
+           COMMAND ${KRYLEARN_PYTHON} ${CMAKE_SOURCE_DIR}/tests/kill_dataset.py --app $<TARGET_FILE:dataset>
+                   --folder ${CMAKE_BINARY_DIR}/tests/cases/kill_dataset -- ${launch} ${MPIEXEC_NUMPROC_FLAG} 2)
+  krylearn_rank_test(kill_dataset.np2 2)
+  set_tests_properties(kill_dataset.np2 PROPERTIES TIMEOUT 600)
+endif()

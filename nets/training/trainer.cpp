@@ -14,7 +14,6 @@ namespace nets {
 namespace {
 
 enum Stream { kGeometry = 201, kFirstSolve = 202, kValidation = 203 };
-constexpr long kFirstValidationSeed = 900001; ///< below kFirstTrainingSeed, above what users take
 constexpr long kMostIterations = 200;         ///< of a validation
 constexpr double kTolerance = 1e-6;
 
@@ -126,7 +125,7 @@ private:
     for (const std::string &family : spec_.families) text += (text.empty() ? "" : "+") + family;
     for (const Index &n : spec_.grids)
       text += " " + std::to_string(n[0]) + "x" + std::to_string(n[1]) + (dim_ == 3 ? "x" + std::to_string(n[2]) : "");
-    return text;
+    return text + (spec_.data.empty() ? "" : " of " + spec_.data);
   }
 
   /// Starts from a checkpoint or a model where asked.
@@ -180,6 +179,7 @@ private:
       request.family = spec_.families[std::size_t(number % families)];
       request.n = spec_.grids[std::size_t(number / families % grids)];
       request.seed = kFirstTrainingSeed + spec_.seed * 100000 + i;
+      request.number = number / (families * grids) * groups + group;
       const Geometry geometry = source_(request);
       const auto classical = classical_->Prepare(MakeOperator(geometry, at::kFloat));
       pool_[std::size_t(group)].push_back(
@@ -199,7 +199,7 @@ private:
       for (const Index &n : spec_.grids) {
         rows_.push_back({family, n, 0, 0});
         for (long i = 0; i < spec_.validation_geometries; ++i, ++number)
-          if (number % size_ == rank_) held_out_.push_back({number, source_({family, n, kFirstValidationSeed + i})});
+          if (number % size_ == rank_) held_out_.push_back({number, source_({family, n, kFirstValidationSeed + i, i})});
       }
     best_rows_.resize(best_.empty() ? 0 : rows_.size());
     for (std::size_t r = 0; r < best_rows_.size(); ++r)

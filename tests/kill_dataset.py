@@ -1,0 +1,64 @@
+#!/usr/bin/env python3
+"""Kills a run of dataset again and again, and checks that what it ends with is what an undisturbed run makes.
+
+usage: kill_dataset.py --app build/apps/dataset --folder DIR [--rounds 12] [--seed 1] -- mpirun -n 2
+
+Each round starts dataset with the same options and kills all its processes with SIGKILL at a random moment. The last
+run is left alone: its file has to be equal, byte for byte, to that of one rank which nobody disturbed.
+"""
+import argparse
+import filecmp
+import os
+import random
+import re
+import shutil
+import subprocess
+import sys
+import time
+
+from kill_restart import kill_all
+
+OPTIONS = ["-problem", "obstacles,darcy", "-grid", "48,48:12,12,12", "-count", "150", "-solutions", "2"]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--app", required=True)
+    parser.add_argument("--folder", required=True)
+    parser.add_argument("--rounds", type=int, default=12)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("launch", nargs="+")
+    options = parser.parse_args()
+    shutil.rmtree(options.folder, ignore_errors=True)
+    os.makedirs(options.folder)
+    broken, whole = (os.path.join(options.folder, name) for name in ("broken.h5", "whole.h5"))
+    moments = random.Random(options.seed)
+    kills = 0
+    for _ in range(options.rounds):
+        run = subprocess.Popen(options.launch + [options.app] + OPTIONS + ["-o", broken], stdout=subprocess.DEVNULL,
+                               stderr=subprocess.DEVNULL, start_new_session=True)
+        time.sleep(moments.uniform(0.2, 1.2))
+        if run.poll() is None:
+            kills += 1
+        kill_all(run, options.app)
+    def undisturbed(launch, path):
+        return subprocess.run(launch + [options.app] + OPTIONS + ["-o", path], capture_output=True, text=True, timeout=300)
+
+    last, alone = undisturbed(options.launch, broken), undisturbed([], whole)
+    found = (re.findall(r"going on: (\d+) samples", last.stdout) or ["all or none"])[0]
+    for run in (last, alone):
+        if run.returncode != 0:
+            print(f"status {run.returncode}\n{run.stdout}{run.stderr}")
+            return 1
+    if not filecmp.cmp(broken, whole, shallow=False):
+        print(f"after {kills} kills the data set differs from an undisturbed one")
+        return 1
+    if os.path.exists(broken + ".part"):
+        print("the temporary file is still there")
+        return 1
+    print(f"{kills} kills; the last run found {found} samples; equal to an undisturbed run")
+    return 0 if kills else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
