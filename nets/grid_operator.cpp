@@ -107,6 +107,16 @@ at::Tensor GridOperator::PaddedScale() const {
   return WithHalo(scale.unsqueeze(0), partition, OneLayer(dim)).squeeze(0);
 }
 
+at::Tensor GridOperator::Coupling(const Index &by) const {
+  for (std::size_t a = 0; a < std::size_t(dim); ++a) {
+    if (by == Unit(a)) return Shifted(faces[std::int64_t(a)], partition, dim, by);
+    Index back = by;
+    back[a] += 1;
+    if (back == Index{0, 0, 0}) return Shifted(faces[std::int64_t(a)], partition, dim, back);
+  }
+  return {};
+}
+
 at::Tensor GridOperator::Neighbour(const at::Tensor &padded, const Index &by) const {
   return Shifted(padded, partition, dim, by);
 }

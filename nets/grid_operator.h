@@ -39,6 +39,9 @@ struct GridOperator {
   at::Tensor Channels() const;
   /// `scale` with ghosts, [z, y, x]. Collective.
   at::Tensor PaddedScale() const;
+  /// c between every cell and its neighbour at a distance, [z, y, x]; undefined where only an edge or a corner is
+  /// between them.
+  at::Tensor Coupling(const Index &neighbour) const;
   /// An owned cell's neighbour at a distance, as a view of a field padded by OneLayer().
   at::Tensor Neighbour(const at::Tensor &padded, const Index &by) const;
 };

@@ -7,17 +7,14 @@
 // Coarse operators are GridOperator::Coarsened(), down to a single cell, which is solved exactly. All levels share one
 // set of parameters. The whole is linear and symmetric in r; with zero in place of the network it is damped Jacobi.
 // Kernels that depend on the geometry by way of a network: Lan et al., ICML 2024; here they smooth instead of transfer.
+#include "nets/architectures/stencil_network.h"
 #include "nets/architectures/vcycle_inference.h"
-#include <algorithm>
-#include <cmath>
 
 namespace krylearn {
 namespace nets {
 namespace {
 
 constexpr double kDamping = 0.8; ///< of the Jacobi smoother that training starts from
-
-constexpr std::int64_t kSlabCells = 65536;
 
 class VCyclePrepared : public Prepared {
 public:
@@ -57,18 +54,9 @@ private:
 
 class VCycleNet : public Net {
 public:
-  VCycleNet(const Options &options, int dim, long seed) : dim_(dim) {
-    const long channels = WholeNumber(options, "channels", 1, 256), layers = WholeNumber(options, "layers", 1, 20);
-    const std::int64_t deep = dim == 3 ? 3 : 1;
-    for (long l = 0; l < layers; ++l) {
-      const bool last = l + 1 == layers;
-      const std::int64_t in = l == 0 ? dim + 2 : channels, out = last ? (dim == 3 ? 27 : 9) : channels;
-      const std::vector<std::int64_t> shape = {out, in, deep, 3, 3};
-      const double bound = std::sqrt(6.0 / double(in * 9 * deep));
-      parameters.push_back(
-          {"kernel" + std::to_string(l), last ? at::zeros(shape) : RandomParameter(shape, bound, seed, l)});
-      parameters.push_back({"bias" + std::to_string(l), at::zeros({out})});
-    }
+  VCycleNet(const Options &options, int dim, long seed)
+      : network_(dim, WholeNumber(options, "channels", 1, 256), WholeNumber(options, "layers", 1, 20), 1) {
+    network_.AddParameters("", seed, 0, &parameters);
   }
 
   std::unique_ptr<Prepared> Prepare(const GridOperator &finest) const override {
@@ -84,54 +72,13 @@ public:
 private:
   /// D^(-1/2) K D^(-1/2) of a level, padded.
   at::Tensor Weights(const GridOperator &op) const {
-    at::Tensor x = op.Channels();
-    const std::size_t last = parameters.size() - 2;
-    for (std::size_t l = 0; l < last; l += 2) {
-      x = Convolution(x, parameters[l].second, parameters[l + 1].second, op.partition, dim_);
-      x = at::GradMode::is_enabled() ? at::elu(x) : at::elu_(x);
-    }
-    const at::Tensor &kernel = parameters[last].second, &bias = parameters[last + 1].second, scales = op.PaddedScale();
-    if (!at::GradMode::is_enabled()) return WeightsInSlabs(op, x, kernel, bias, scales);
-    x = Convolution(x, kernel, bias, op.partition, dim_);
-    at::Tensor base = at::zeros({x.size(0), 1, 1, 1}, x.options());
-    base[x.size(0) / 2].fill_(kDamping);
-    std::vector<at::Tensor> neighbours;
-    for (std::int64_t o = 0; o < x.size(0); ++o) neighbours.push_back(op.Neighbour(scales, Direction(o)));
-    return WithHalo((x + base) * op.scale * at::stack(neighbours), op.partition, OneLayer(dim_));
+    const auto jacobi = [&op](const Index &neighbour) {
+      return neighbour == Index{0, 0, 0} ? kDamping * op.scale * op.scale : at::Tensor();
+    };
+    return network_.Weights(parameters.data(), op, {{op.scale, op.PaddedScale(), jacobi}})[0];
   }
 
-  /// The last step of Weights() without gradients, a few planes at a time: its 27 channels are most of the memory that
-  /// a set-up needs, and are held once.
-  at::Tensor WeightsInSlabs(const GridOperator &op, const at::Tensor &x, const at::Tensor &kernel,
-                            const at::Tensor &bias, const at::Tensor &scales) const {
-    const Partition &p = op.partition;
-    const at::Tensor in = WithHalo(x, p, OneLayer(dim_));
-    std::vector<std::int64_t> shape = in.sizes().vec();
-    shape[0] = kernel.size(0);
-    const at::Tensor padded = at::zeros(shape, x.options());
-    const std::int64_t axis = dim_ == 3 ? 0 : 1; // of [z, y, x]
-    const std::int64_t count = p.OwnedCells() > 0 ? op.scale.size(axis) : 0;
-    const std::int64_t slab = std::max<std::int64_t>(2, kSlabCells * count / std::max(1L, p.OwnedCells()));
-    for (std::int64_t first = 0; first < count; first += slab) {
-      const std::int64_t planes = std::min(slab, count - first);
-      const at::Tensor y = ConvolvePadded(in.narrow(axis + 1, first, planes + 2), kernel, bias);
-      y[y.size(0) / 2].add_(kDamping);
-      for (std::int64_t o = 0; o < y.size(0); ++o)
-        op.Neighbour(padded[o], {0, 0, 0})
-            .narrow(axis, first, planes)
-            .copy_(y[o].mul_(op.scale.narrow(axis, first, planes))
-                       .mul_(op.Neighbour(scales, Direction(o)).narrow(axis, first, planes)));
-    }
-    FillHalo(padded, p, OneLayer(dim_));
-    return padded;
-  }
-
-  /// Of weight o, in the order of kernels.h.
-  Index Direction(std::int64_t o) const {
-    return {long(o % 3) - 1, long(o / 3 % 3) - 1, dim_ == 3 ? long(o / 9) - 1 : 0};
-  }
-
-  int dim_;
+  StencilNetwork network_;
 };
 
 } // namespace

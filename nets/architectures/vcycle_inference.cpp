@@ -4,50 +4,31 @@ namespace krylearn {
 namespace nets {
 namespace {
 
-at::Tensor Inside(const at::Tensor &padded, const Partition &p, int dim) {
-  at::Tensor view = padded;
-  for (std::size_t a = 0; a < 3; ++a) view = view.narrow(-1 - std::int64_t(a), a < 2 || dim == 3 ? 1 : 0, p.Owned(a));
-  return view;
+std::vector<CycleWork> WorkFor(const std::vector<VCycleLevel> &levels, long batch) {
+  std::vector<Partition> grids;
+  for (const VCycleLevel &level : levels) grids.push_back(level.op.partition);
+  return MakeCycleWork(grids, levels[0].op.dim, batch, levels[0].op.scale.options());
 }
 
 } // namespace
 
-VCycleInference::VCycleInference(const std::vector<VCycleLevel> &levels, long batch) : levels_(levels), batch_(batch) {
-  for (const VCycleLevel &level : levels) {
-    const Partition &p = level.op.partition, coarse = p.Coarsened();
-    const bool deep = level.op.dim == 3;
-    Work work;
-    kernels::Shape &s = work.shape;
-    s.nx = p.Owned(0), s.ny = p.Owned(1), s.nz = p.Owned(2), s.batch = batch;
-    s.deep = deep;
-    s.padded_out = true;
-    for (at::Tensor *t : {&work.r, &work.x, &work.t})
-      *t = at::zeros({batch, s.PaddedZ(), s.PaddedY(), s.PaddedX()}, level.op.scale.options());
-    work.levels.fine = s;
-    for (std::size_t a = 0; a < 3; ++a) {
-      work.levels.coarsens[a] = p.Coarsens(a);
-      work.levels.first[a] = 2 * coarse.Lo(a) - p.Lo(a);
-      work.levels.alone[a] = coarse.Owned(a) > 0 && 2 * coarse.Hi(a) > p.n[a];
-    }
-    work_.push_back(work);
-  }
-  for (std::size_t l = 0; l + 1 < work_.size(); ++l) work_[l].levels.coarse = work_[l + 1].shape;
-}
+VCycleInference::VCycleInference(const std::vector<VCycleLevel> &levels, long batch)
+    : levels_(levels), work_(WorkFor(levels, batch)), batch_(batch) {}
 
 template <class T> void VCycleInference::Cycle(std::size_t number) {
   const VCycleLevel &level = levels_[number];
-  Work &work = work_[number];
+  CycleWork &work = work_[number];
   const GridOperator &op = level.op;
   const Partition &p = op.partition;
   if (!level.weights.defined()) {
-    Inside(work.x, p, op.dim).copy_(Inside(work.r, p, op.dim) * (op.scale * op.scale));
+    OwnedCells(work.x, p, op.dim).copy_(OwnedCells(work.r, p, op.dim) * (op.scale * op.scale));
     return;
   }
   const Depth layer = OneLayer(op.dim);
   const T *weights = level.weights.data_ptr<T>(), *sums = op.sums.data_ptr<T>(), *faces[3];
   for (std::int64_t a = 0; a < 3; ++a) faces[a] = a < op.dim ? op.faces[a].data_ptr<T>() : nullptr;
   T *r = work.r.data_ptr<T>(), *x = work.x.data_ptr<T>(), *t = work.t.data_ptr<T>();
-  Work &coarse = work_[number + 1];
+  CycleWork &coarse = work_[number + 1];
   FillHalo(work.r, p, layer);
   kernels::Gather(work.shape, weights, r, x);
   FillHalo(work.x, p, layer);
@@ -65,10 +46,10 @@ template <class T> void VCycleInference::Cycle(std::size_t number) {
 
 at::Tensor VCycleInference::Apply(const at::Tensor &r) {
   const GridOperator &op = levels_[0].op;
-  Inside(work_[0].r, op.partition, op.dim).copy_(r);
+  OwnedCells(work_[0].r, op.partition, op.dim).copy_(r);
   if (r.scalar_type() == at::kFloat) Cycle<float>(0);
   else Cycle<double>(0);
-  return Inside(work_[0].x, op.partition, op.dim);
+  return OwnedCells(work_[0].x, op.partition, op.dim);
 }
 
 } // namespace nets

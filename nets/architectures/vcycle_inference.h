@@ -1,8 +1,8 @@
 /// \file
 /// The cycle of vcycle.cpp without gradients: the same numbers to rounding, in memory that is allocated once.
 #pragma once
-#include "nets/architecture.h"
-#include "nets/kernels.h"
+#include "nets/architectures/cycle_work.h"
+#include "nets/grid_operator.h"
 
 namespace krylearn {
 namespace nets {
@@ -21,15 +21,10 @@ public:
   at::Tensor Apply(const at::Tensor &r);
 
 private:
-  struct Work {
-    at::Tensor r, x, t; ///< right-hand side, solution, residual; padded
-    kernels::Shape shape;
-    kernels::Levels levels;
-  };
   template <class T> void Cycle(std::size_t number);
 
   const std::vector<VCycleLevel> &levels_;
-  std::vector<Work> work_;
+  std::vector<CycleWork> work_;
   long batch_;
 };
 

@@ -37,10 +37,13 @@ GridOperator TestOperator(const Index &n, const Partition &p, at::ScalarType typ
   return GridOperator::Make(p, dim, Part(faces, p), Part(sums.unsqueeze(0), p).squeeze(0)).To(type);
 }
 
-/// A vcycle whose network does something.
-std::unique_ptr<Net> TestNet(int dim, at::ScalarType type) {
-  const Architecture architecture = VCycle();
-  auto net = architecture.make({{"channels", "4"}, {"layers", "2"}}, dim, 3);
+/// Architectures that are multigrid cycles, or look like it.
+const std::vector<std::string> kCycles = {"vcycle", "npsd"};
+
+/// One whose networks do something.
+std::unique_ptr<Net> TestNet(int dim, at::ScalarType type, const std::string &name = "vcycle") {
+  const Architecture &architecture = FindArchitecture(name);
+  auto net = architecture.make(FillOptions(architecture, {{"channels", "4"}, {"layers", "2"}}), dim, 3);
   for (std::size_t i = 0; i < net->parameters.size(); ++i) {
     at::Tensor &t = net->parameters[i].second;
     t = t + RandomParameter(t.sizes().vec(), 0.02, 11, long(i));
@@ -49,97 +52,136 @@ std::unique_ptr<Net> TestNet(int dim, at::ScalarType type) {
   return net;
 }
 
-TEST(VCycle, IsSymmetricAndLinear) {
-  for (const Index &n : kSizes)
-    for (const Partition &p : Cuts(n)) {
-      const GridOperator op = TestOperator(n, p, at::kDouble);
-      const auto net = TestNet(op.dim, at::kDouble);
-      at::NoGradGuard no_gradients;
-      const auto prepared = net->Prepare(op);
-      const at::Tensor fluid = (op.scale > 0).to(at::kDouble);
-      const at::Tensor x = Part(Random({1, n[2], n[1], n[0]}, 1), p) * fluid,
-                       y = Part(Random({1, n[2], n[1], n[0]}, 2), p) * fluid;
-      const at::Tensor Bx = prepared->Apply(x), By = prepared->Apply(y);
-      const double there = Dot(Bx, y, p).item<double>(), back = Dot(x, By, p).item<double>();
-      EXPECT_NEAR(there, back, 1e-12 * std::abs(Dot(Bx, x, p).item<double>()));
-      EXPECT_GT(Dot(Bx, x, p).item<double>(), 0);
-      EXPECT_LT(Largest(prepared->Apply(2 * x - 3 * y) - (2 * Bx - 3 * By)), 1e-12);
-      EXPECT_EQ(Largest(Bx * (1 - fluid)), 0);
-    }
+TEST(Cycles, AreSymmetricAndLinear) {
+  for (const std::string &name : kCycles)
+    for (const Index &n : kSizes)
+      for (const Partition &p : Cuts(n)) {
+        const GridOperator op = TestOperator(n, p, at::kDouble);
+        const auto net = TestNet(op.dim, at::kDouble, name);
+        at::NoGradGuard no_gradients;
+        const auto prepared = net->Prepare(op);
+        const at::Tensor fluid = (op.scale > 0).to(at::kDouble);
+        const at::Tensor x = Part(Random({1, n[2], n[1], n[0]}, 1), p) * fluid,
+                         y = Part(Random({1, n[2], n[1], n[0]}, 2), p) * fluid;
+        const at::Tensor Bx = prepared->Apply(x), By = prepared->Apply(y);
+        const double there = Dot(Bx, y, p).item<double>(), back = Dot(x, By, p).item<double>();
+        EXPECT_NEAR(there, back, 1e-12 * std::abs(Dot(Bx, x, p).item<double>())) << name;
+        EXPECT_GT(Dot(Bx, x, p).item<double>(), 0) << name;
+        EXPECT_LT(Largest(prepared->Apply(2 * x - 3 * y) - (2 * Bx - 3 * By)), 1e-12) << name;
+        EXPECT_EQ(Largest(Bx * (1 - fluid)), 0) << name;
+      }
 }
 
-TEST(VCycle, GivesTheSameOutputAndGradientsOnAnyNumberOfRanks) {
-  for (const at::ScalarType type : {at::kDouble, at::kFloat}) {
-    const double tolerance = type == at::kDouble ? 1e-10 : 1e-4;
-    for (const Index &n : kSizes) {
-      const auto run = [&](const Partition &p, at::Tensor *output) {
-        const GridOperator op = TestOperator(n, p, type);
-        const auto net = TestNet(op.dim, type);
-        net->RequireGradients(true);
-        const at::Tensor r = Part(Random({2, n[2], n[1], n[0]}, 1, type), p) * (op.scale > 0);
-        const at::Tensor q = net->Prepare(op)->Apply(r);
-        *output = q.detach();
-        (q * q).sum().backward();
-        std::vector<at::Tensor> gradients;
-        for (const auto &parameter : net->parameters)
-          gradients.push_back(parameter.second.grad().flatten().to(at::kDouble));
-        return at::cat(gradients).contiguous();
-      };
-      at::Tensor whole, part;
-      const at::Tensor expected = run(Partition::Whole(n), &whole);
-      for (const Partition &p : Cuts(n)) {
-        const at::Tensor gradients = Sum(run(p, &part));
-        EXPECT_LT((gradients - expected).norm().item<double>(), tolerance * expected.norm().item<double>());
-        EXPECT_LT(Largest(Join(part, p) - whole), tolerance * Largest(whole));
+TEST(Cycles, GiveTheSameOutputAndGradientsOnAnyNumberOfRanks) {
+  for (const std::string &name : kCycles)
+    for (const at::ScalarType type : {at::kDouble, at::kFloat}) {
+      const double tolerance = type == at::kDouble ? 1e-10 : 1e-4;
+      for (const Index &n : kSizes) {
+        const auto run = [&](const Partition &p, at::Tensor *output) {
+          const GridOperator op = TestOperator(n, p, type);
+          const auto net = TestNet(op.dim, type, name);
+          net->RequireGradients(true);
+          const at::Tensor r = Part(Random({2, n[2], n[1], n[0]}, 1, type), p) * (op.scale > 0);
+          const at::Tensor q = net->Prepare(op)->Apply(r);
+          *output = q.detach();
+          (q * q).sum().backward();
+          std::vector<at::Tensor> gradients;
+          for (const auto &parameter : net->parameters)
+            gradients.push_back(parameter.second.grad().flatten().to(at::kDouble));
+          return at::cat(gradients).contiguous();
+        };
+        at::Tensor whole, part;
+        const at::Tensor expected = run(Partition::Whole(n), &whole);
+        for (const Partition &p : Cuts(n)) {
+          const at::Tensor gradients = Sum(run(p, &part));
+          EXPECT_LT((gradients - expected).norm().item<double>(), tolerance * expected.norm().item<double>()) << name;
+          EXPECT_LT(Largest(Join(part, p) - whole), tolerance * Largest(whole)) << name;
+        }
       }
     }
-  }
 }
 
-TEST(VCycle, DoesTheSameWithoutGradients) {
-  for (const auto &periodic : {std::array<bool, 3>{false, false, false}, std::array<bool, 3>{true, true, true}})
-    for (const Index &n : {Index{17, 14, 1}, Index{5, 12, 1}, Index{9, 8, 7}})
-      for (const Partition &p : Cuts(n, periodic))
-        for (const at::ScalarType type : {at::kDouble, at::kFloat}) {
-          const GridOperator op = TestOperator(n, p, type);
-          const auto net = TestNet(op.dim, type);
-          const auto with_graph = net->Prepare(op);
-          std::unique_ptr<Prepared> prepared;
-          {
-            at::NoGradGuard no_gradients;
-            prepared = net->Prepare(op);
+TEST(Cycles, DoTheSameWithoutGradients) {
+  for (const std::string &name : kCycles)
+    for (const auto &periodic : {std::array<bool, 3>{false, false, false}, std::array<bool, 3>{true, true, true}})
+      for (const Index &n : {Index{17, 14, 1}, Index{5, 12, 1}, Index{9, 8, 7}})
+        for (const Partition &p : Cuts(n, periodic))
+          for (const at::ScalarType type : {at::kDouble, at::kFloat}) {
+            const GridOperator op = TestOperator(n, p, type);
+            const auto net = TestNet(op.dim, type, name);
+            const auto with_graph = net->Prepare(op);
+            std::unique_ptr<Prepared> prepared;
+            {
+              at::NoGradGuard no_gradients;
+              prepared = net->Prepare(op);
+            }
+            for (const std::int64_t batch : {1, 3}) {
+              const at::Tensor r = Part(Random({batch, n[2], n[1], n[0]}, 1, type), p) * (op.scale > 0);
+              const at::Tensor q = with_graph->Apply(r);
+              at::NoGradGuard no_gradients;
+              for (int twice = 0; twice < 2; ++twice) // nothing stays behind
+                EXPECT_LT(Largest(prepared->Apply(r) - q), (type == at::kDouble ? 1e-12 : 2e-5)) << name;
+            }
           }
-          for (const std::int64_t batch : {1, 3}) {
-            const at::Tensor r = Part(Random({batch, n[2], n[1], n[0]}, 1, type), p) * (op.scale > 0);
-            const at::Tensor q = with_graph->Apply(r);
-            at::NoGradGuard no_gradients;
-            for (int twice = 0; twice < 2; ++twice) // nothing stays behind
-              EXPECT_LT(Largest(prepared->Apply(r) - q), (type == at::kDouble ? 1e-12 : 2e-5));
-          }
-        }
 }
 
-TEST(VCycle, DoesTheSameInSlabs) {
-  for (const Index &n : {Index{301, 290, 1}, Index{43, 40, 45}}) {
-    const GridOperator op = TestOperator(n, Partition::Whole(n), at::kFloat);
-    const auto net = TestNet(op.dim, at::kFloat);
-    const at::Tensor r = Random({1, n[2], n[1], n[0]}, 1, at::kFloat) * (op.scale > 0);
-    const at::Tensor q = net->Prepare(op)->Apply(r);
-    at::NoGradGuard no_gradients;
-    EXPECT_LT(Largest(net->Prepare(op)->Apply(r) - q), 1e-4 * Largest(q));
-  }
+TEST(Cycles, DoTheSameInSlabs) {
+  for (const std::string &name : kCycles)
+    for (const Index &n : {Index{301, 290, 1}, Index{43, 40, 45}}) {
+      const GridOperator op = TestOperator(n, Partition::Whole(n), at::kFloat);
+      const auto net = TestNet(op.dim, at::kFloat, name);
+      const at::Tensor r = Random({1, n[2], n[1], n[0]}, 1, at::kFloat) * (op.scale > 0);
+      const at::Tensor q = net->Prepare(op)->Apply(r);
+      at::NoGradGuard no_gradients;
+      EXPECT_LT(Largest(net->Prepare(op)->Apply(r) - q), 1e-4 * Largest(q)) << name;
+    }
 }
 
-TEST(VCycle, DoesNotDependOnUnits) {
+TEST(Cycles, DoNotDependOnUnits) {
   const Index n = kSizes[0];
   const Partition p = Partition::Whole(n);
   const GridOperator op = TestOperator(n, p, at::kDouble);
   const GridOperator scaled =
       GridOperator::Make(p, 2, op.faces.narrow(1, 0, 1).narrow(2, 1, n[1]).narrow(3, 1, n[0]) * 1000, op.sums * 1000);
   at::NoGradGuard no_gradients;
-  const auto net = TestNet(2, at::kDouble);
-  const at::Tensor r = Random({1, n[2], n[1], n[0]}, 1) * (op.scale > 0), q = net->Prepare(op)->Apply(r);
-  EXPECT_LT(Largest(net->Prepare(scaled)->Apply(r) * 1000 - q), 1e-12 * Largest(q));
+  for (const std::string &name : kCycles) {
+    const auto net = TestNet(2, at::kDouble, name);
+    const at::Tensor r = Random({1, n[2], n[1], n[0]}, 1) * (op.scale > 0), q = net->Prepare(op)->Apply(r);
+    EXPECT_LT(Largest(net->Prepare(scaled)->Apply(r) * 1000 - q), 1e-12 * Largest(q)) << name;
+  }
+}
+
+TEST(Npsd, BeginsAsACycleWithJacobiSmoothing) {
+  for (const auto &periodic : {std::array<bool, 3>{false, false, false}, std::array<bool, 3>{true, true, true}})
+    for (const Index &n : kSizes)
+      for (const Partition &p : Cuts(n, periodic)) {
+        const GridOperator op = TestOperator(n, p, at::kDouble);
+        at::NoGradGuard no_gradients;
+        const auto fresh = [&](const Architecture &architecture) {
+          auto net = architecture.make(architecture.defaults, op.dim, 1);
+          net->ConvertTo(at::kDouble);
+          return net->Prepare(op)->Apply(Part(Random({1, n[2], n[1], n[0]}, 1), p) * (op.scale > 0));
+        };
+        const at::Tensor expected = fresh(VCycle());
+        EXPECT_LT(Largest(fresh(Npsd()) - expected), 1e-12);
+      }
+}
+
+TEST(Npsd, SharesTheLastKernelSetAmongCoarserLevels) {
+  const Index n = kSizes[0]; // five levels and a single cell
+  const GridOperator op = TestOperator(n, Partition::Whole(n), at::kDouble);
+  const at::Tensor r = Random({1, n[2], n[1], n[0]}, 1) * (op.scale > 0);
+  at::NoGradGuard no_gradients;
+  const auto apply = [&](const char *sets, std::size_t changed) {
+    auto net = Npsd().make({{"channels", "4"}, {"layers", "2"}, {"sets", sets}}, 2, 3);
+    net->ConvertTo(at::kDouble);
+    auto &bias = net->parameters.at(4 * changed + 3).second; // the last of that set
+    bias.fill_(0.01);
+    return net->Prepare(op)->Apply(r);
+  };
+  EXPECT_GT(Largest(apply("5", 4) - apply("5", 3)), 1e-10); // each has levels of its own
+  EXPECT_GT(Largest(apply("3", 2) - apply("5", 2)), 1e-10); // serves more than one level
+  EXPECT_EQ(Largest(apply("2", 0) - apply("5", 0)), 0);     // serves the finest only
 }
 
 TEST(GridOperator, OfConstantCoefficientsIsDiscretisedAnewOnCoarserGrids) {
