@@ -96,8 +96,8 @@ private:
       const at::Tensor c = op.Coupling(by), there = op.Neighbour(scales, by);
       return c.defined() ? kDamping * c * there * there : c;
     };
-    const std::vector<at::Tensor> stencils = network_.Weights(
-        parameters.data() + set * network_.Count(), op, {{op.scale, scales, local}, {root, scales, filter}});
+    const std::vector<at::Tensor> stencils = network_.Weights(parameters.data() + set * network_.Count(), op,
+                                                              {{op.scale, scales, local}, {root, scales, filter}});
     return {op.partition, SymmetricStencil(stencils[0], op), stencils[1], {}};
   }
 

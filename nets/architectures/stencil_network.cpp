@@ -48,8 +48,7 @@ std::vector<at::Tensor> StencilNetwork::Weights(const std::pair<std::string, at:
     for (std::int64_t o = 0; o < Size(); ++o) {
       const Index neighbour = StencilNeighbour(o, dim_);
       const at::Tensor base = forms[f].base(neighbour);
-      const at::Tensor w =
-          x[std::int64_t(f) * Size() + o] * forms[f].left * op.Neighbour(forms[f].right, neighbour);
+      const at::Tensor w = x[std::int64_t(f) * Size() + o] * forms[f].left * op.Neighbour(forms[f].right, neighbour);
       weights.push_back(base.defined() ? w + base : w);
     }
     stencils.push_back(WithHalo(at::stack(weights), op.partition, OneLayer(dim_)));
