@@ -57,6 +57,28 @@ template <class T> void Scatter(const Shape &s, const T *weights, const T *in, T
     });
 }
 
+template <class T> void GatherSymmetric(const Shape &s, const T *weights, const T *in, T *out) {
+  const long padded_cells = s.PaddedCells(), n = s.nx;
+  for (long b = 0; b < s.batch; ++b)
+    ForRows(s, [&](long cell, long at) {
+      T *__restrict y = Row(s, out, b, cell, at);
+      const T *__restrict self = weights + at, *__restrict next = self + padded_cells;
+      const T *__restrict x = in + b * padded_cells + at;
+      for (long i = 0; i < n; ++i) y[i] = self[i] * x[i] + (next[i] * x[i + 1] + next[i - 1] * x[i - 1]);
+      ForStencilRows(s, [&](int o, long offset) {
+        const int later = o - s.Weights() / 2; // of the row's first weight, in the half
+        if (later < 2) return;
+        const T *__restrict w0 = weights + later * padded_cells + at, *__restrict w1 = w0 + padded_cells,
+                            *__restrict w2 = w1 + padded_cells;
+        const T *__restrict v0 = w0 - offset, *__restrict v1 = w1 - offset, *__restrict v2 = w2 - offset;
+        const T *__restrict up = x + offset, *__restrict down = x - offset;
+        for (long i = 0; i < n; ++i)
+          y[i] += (w0[i] * up[i - 1] + w1[i] * up[i] + w2[i] * up[i + 1]) +
+                  (v0[i + 1] * down[i + 1] + v1[i] * down[i] + v2[i - 1] * down[i - 1]);
+      });
+    });
+}
+
 template <class T> void GatherToInput(const Shape &s, const T *weights, const T *g, T *in) {
   const long padded_cells = s.PaddedCells(), n = s.nx;
   for (long b = 0; b < s.batch; ++b)
@@ -240,6 +262,7 @@ template <class T> void AddProlonged(const Levels &l, const T *coarse, T *fine) 
 #define KRYLEARN_INSTANTIATE(T)                                                                                        \
   template void Gather(const Shape &, const T *, const T *, T *);                                                      \
   template void Scatter(const Shape &, const T *, const T *, T *, bool);                                               \
+  template void GatherSymmetric(const Shape &, const T *, const T *, T *);                                             \
   template void Restrict(const Levels &, const T *, T *);                                                              \
   template void AddProlonged(const Levels &, const T *, T *);                                                          \
   template void GatherToInput(const Shape &, const T *, const T *, T *);                                               \

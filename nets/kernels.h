@@ -30,6 +30,10 @@ template <class T> void Gather(const Shape &shape, const T *weights, const T *in
 /// out_i = Σ_o w_o(i−o) in_(i−o), the transposed stencil; added to what is there if `add`. Weights and `in` are padded,
 /// their ghosts valid.
 template <class T> void Scatter(const Shape &shape, const T *weights, const T *in, T *out, bool add = false);
+/// A symmetric stencil by its later half, 14 or 5 weights, those of a cell itself and of its neighbours after it:
+/// out_i = w_0(i) in_i + Σ_{o>0} (w_o(i) in_(i+o) + w_o(i−o) in_(i−o)). Weights and `in` are padded, their ghosts
+/// valid.
+template <class T> void GatherSymmetric(const Shape &shape, const T *weights, const T *in, T *out);
 /// Adjoints of Gather(): `in` adds to its gradients in all the cells it has read.
 template <class T> void GatherToInput(const Shape &shape, const T *weights, const T *g, T *in);
 template <class T> void GatherToWeights(const Shape &shape, const T *g, const T *in, T *weights);

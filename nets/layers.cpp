@@ -1,6 +1,7 @@
 #include "nets/layers.h"
 #include "nets/kernels.h"
 #include <algorithm>
+#include <cstdlib>
 #include <stdexcept>
 
 namespace krylearn {
@@ -204,6 +205,28 @@ at::Tensor StencilAdjoint(const at::Tensor &weights, const at::Tensor &x, const 
   const at::Tensor padded = WithHalo(x, p, OneLayer(dim));
   if (Wanted({weights, padded})) return StencilFunction<true>::apply(weights, padded);
   return ApplyStencil<true>(weights, padded);
+}
+
+at::Tensor SymmetricStencil(const at::Tensor &weights, const at::Tensor &x, const Partition &p, int dim) {
+  const at::Tensor padded = WithHalo(x, p, OneLayer(dim));
+  const kernels::Shape s = ShapeOf(padded, dim == 3);
+  if (!Wanted({weights, padded})) {
+    at::Tensor y = Owned(s, padded);
+    KRYLEARN_CALL(padded,
+                  { kernels::GatherSymmetric(s, weights.data_ptr<T>(), padded.data_ptr<T>(), y.data_ptr<T>()); })
+    return y;
+  }
+  // The whole stencil, whose ghosts nobody reads.
+  const std::int64_t self = weights.size(0) - 1, deep = dim == 3;
+  std::vector<at::Tensor> whole;
+  for (std::int64_t o = 0; o <= 2 * self; ++o) {
+    const std::int64_t at = std::min(o, self); // the cell that holds weight o
+    whole.push_back(weights[std::abs(o - self)]
+                        .narrow(-1, at % 3, s.nx)
+                        .narrow(-2, at / 3 % 3, s.ny)
+                        .narrow(-3, deep ? at / 9 : 0, s.nz));
+  }
+  return StencilFunction<false>::apply(at::constant_pad_nd(at::stack(whole), {1, 1, 1, 1, deep, deep}), padded);
 }
 
 at::Tensor Star(const at::Tensor &faces, const at::Tensor &sums, const at::Tensor &x, const Partition &p, int dim) {

@@ -27,6 +27,10 @@ at::Tensor Stencil(const at::Tensor &weights, const at::Tensor &x, const Partiti
 /// The adjoint of Stencil() in x.
 at::Tensor StencilAdjoint(const at::Tensor &weights, const at::Tensor &x, const Partition &partition, int dim);
 
+/// A symmetric stencil by its later half: `weights` is WithHalo([5 or 14, z, y, x], OneLayer(dim)), ordered as in
+/// kernels.h from a cell itself on; those before it are its neighbours'.
+at::Tensor SymmetricStencil(const at::Tensor &weights, const at::Tensor &x, const Partition &partition, int dim);
+
 /// The star operator of kernels.h. `faces` is WithHalo([dim, z, y, x], OneLayer(dim)), `sums` [z, y, x].
 at::Tensor Star(const at::Tensor &faces, const at::Tensor &sums, const at::Tensor &x, const Partition &partition,
                 int dim);

@@ -42,7 +42,7 @@ public:
   double Flops() const override {
     double flops = 0;
     for (const NpsdLevel &level : levels_) {
-      const double weights = level.local.defined() ? double(level.local.size(0)) : 0;
+      const double weights = level.filter.defined() ? double(level.filter.size(0)) : 0;
       flops += double(level.partition.OwnedCells()) * (6 * weights + 3);
     }
     return flops;
@@ -54,7 +54,7 @@ private:
     const Partition &p = level.partition;
     if (level.inverse.defined()) return r * level.inverse;
     const at::Tensor e = Level(number + 1, Restrict(Stencil(level.filter, r, p, dim_), p));
-    return Stencil(level.local, r, p, dim_) + StencilAdjoint(level.filter, Prolong(e, p), p, dim_);
+    return SymmetricStencil(level.local, r, p, dim_) + StencilAdjoint(level.filter, Prolong(e, p), p, dim_);
   }
 
   const std::vector<NpsdLevel> levels_;
@@ -65,7 +65,8 @@ private:
 class NpsdNet : public Net {
 public:
   NpsdNet(const Options &options, int dim, long seed)
-      : network_(dim, WholeNumber(options, "channels", 1, 256), WholeNumber(options, "layers", 1, kStreams), 2),
+      : network_(dim, WholeNumber(options, "channels", 1, 256), WholeNumber(options, "layers", 1, kStreams),
+                 {StencilKind::kSymmetric, StencilKind::kGeneral}),
         sets_(std::size_t(WholeNumber(options, "sets", 1, 20))) {
     for (std::size_t s = 0; s < sets_; ++s)
       network_.AddParameters("set" + std::to_string(s) + ".", seed, long(s) * kStreams, &parameters);
@@ -98,7 +99,7 @@ private:
     };
     const std::vector<at::Tensor> stencils = network_.Weights(parameters.data() + set * network_.Count(), op,
                                                               {{op.scale, scales, local}, {root, scales, filter}});
-    return {op.partition, SymmetricStencil(stencils[0], op), stencils[1], {}};
+    return {op.partition, stencils[0], stencils[1], {}};
   }
 
   StencilNetwork network_;

@@ -37,7 +37,7 @@ template <class T> void NpsdInference::Cycle(std::size_t number) {
   OwnedCells(work.t, p, dim_).zero_();
   kernels::AddProlonged(work.levels, coarse.x.data_ptr<T>(), t);
   FillHalo(work.t, p, layer);
-  kernels::Gather(work.shape, local, r, x);
+  kernels::GatherSymmetric(work.shape, local, r, x);
   kernels::Scatter(work.shape, filter, t, x, true);
 }
 

@@ -8,8 +8,9 @@ namespace nets {
 
 struct NpsdLevel {
   Partition partition;
-  at::Tensor local, filter; ///< stencils of kernels.h, padded; undefined on the last level
-  at::Tensor inverse;       ///< of the last level's only cell, [z, y, x]
+  at::Tensor local;   ///< half of a symmetric stencil, padded; undefined on the last level, as is the next
+  at::Tensor filter;  ///< a stencil, padded
+  at::Tensor inverse; ///< of the last level's only cell, [z, y, x]
 };
 
 class NpsdInference {

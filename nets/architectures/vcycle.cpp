@@ -55,7 +55,8 @@ private:
 class VCycleNet : public Net {
 public:
   VCycleNet(const Options &options, int dim, long seed)
-      : network_(dim, WholeNumber(options, "channels", 1, 256), WholeNumber(options, "layers", 1, 20), 1) {
+      : network_(dim, WholeNumber(options, "channels", 1, 256), WholeNumber(options, "layers", 1, 20),
+                 {StencilKind::kGeneral}) {
     network_.AddParameters("", seed, 0, &parameters);
   }
 
