@@ -118,6 +118,12 @@ std::vector<Case> Cases(const Index &n) {
                    [dim](const Tensors &x, const Tensors &, const Partition &p) {
                      return StencilAdjoint(WithHalo(x[0], p, OneLayer(dim)), x[1], p, dim);
                    }});
+  cases.push_back({"symmetric stencil",
+                   {field(weights / 2 + 1, 1), field(2, 2)},
+                   {},
+                   [dim](const Tensors &x, const Tensors &, const Partition &p) {
+                     return SymmetricStencil(WithHalo(x[0], p, OneLayer(dim)), x[1], p, dim);
+                   }});
   const auto star = [dim](const Tensors &x, const Partition &p, bool residual) {
     const at::Tensor faces = WithHalo(x[0], p, OneLayer(dim));
     return residual ? StarResidual(faces, x[1].squeeze(0), x[3], x[2], p, dim)
@@ -223,6 +229,22 @@ TEST(Layers, StencilsAndTheirAdjointsBelongTogether) {
     const double right = Sum((StencilAdjoint(weights, Part(y, p), p, 3) * Part(x, p)).sum()).item<double>();
     EXPECT_NEAR(left, right, 1e-12);
   }
+}
+
+TEST(Layers, ApplyASymmetricStencilTheSameWithAndWithoutGradients) {
+  for (const auto &periodic : kSides)
+    for (const Index &n : kSizes)
+      for (const Partition &p : Cuts(n, periodic)) {
+        const int dim = Dim(n);
+        const at::Tensor half = Part(Random({dim == 3 ? 14 : 5, n[2], n[1], n[0]}, 1), p).requires_grad_();
+        const at::Tensor weights = WithHalo(half, p, OneLayer(dim));
+        const at::Tensor x = Part(Random({2, n[2], n[1], n[0]}, 2), p), y = Part(Random({2, n[2], n[1], n[0]}, 3), p);
+        const at::Tensor Wx = SymmetricStencil(weights, x, p, dim);
+        at::NoGradGuard no_gradients;
+        EXPECT_LT(Largest(SymmetricStencil(weights, x, p, dim) - Wx), 1e-13);
+        EXPECT_NEAR(Sum((Wx * y).sum()).item<double>(),
+                    Sum((SymmetricStencil(weights, y, p, dim) * x).sum()).item<double>(), 1e-11);
+      }
 }
 
 TEST(Layers, CoarseCellsCoverTheSameCellsWhateverTheCut) {
