@@ -51,6 +51,7 @@ long WholeNumber(const Options &options, const std::string &key, long least, lon
 at::Tensor RandomParameter(const std::vector<std::int64_t> &shape, double bound, long seed, long stream);
 
 // One file each in architectures/:
+Architecture Dcdm();
 Architecture VCycle();
 
 } // namespace nets
