@@ -153,8 +153,7 @@ constexpr std::int64_t kSlabCells = 65536;
 /// A convolution of [batch, in, z, y, x] by LibTorch, which pads the last `dim` axes with zeros where asked.
 at::Tensor Convolve(const at::Tensor &x, const at::Tensor &kernel, const at::Tensor &bias, bool zeros) {
   const std::int64_t pad = zeros;
-  if (kernel.size(2) == 1)
-    return at::conv2d(x.squeeze(2), kernel.squeeze(2), bias, 1, pad).unsqueeze(2);
+  if (kernel.size(2) == 1) return at::conv2d(x.squeeze(2), kernel.squeeze(2), bias, 1, pad).unsqueeze(2);
   return at::conv3d(x, kernel, bias, 1, pad);
 }
 

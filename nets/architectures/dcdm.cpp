@@ -8,10 +8,11 @@
 // grows with the square of the cell, as solutions of a Poisson equation do.
 //
 // Beyond the paper: with more than one coarse level all of them share the coarse convolutions, of which the first half
-// goes before the next level and the second half after it. With geometry, each pair becomes x += M ReLU(W G
-// ReLU(V x + a) + b): M is 1 in cells with an unknown, the gates G = 1 + a convolution of the geometry's channels are
-// one set for each of pre, post and the two halves of coarse, and residual and direction are scaled by D^(-1/2). All
-// that depends on the geometry alone is computed once.
+// goes before the next level and the second half after it. With geometry, a pair is x += M W (G ReLU(V x)): M is 1 in
+// cells with an unknown, and the gates G are 1 plus a convolution of the geometry's channels, one set for each of pre,
+// post and the two halves of coarse. They multiply and there are no biases, so that doubling x doubles the direction:
+// on coarse levels residuals have any size. Residual and direction are scaled by D^(-1/2). All that depends on the
+// geometry alone is computed once.
 #include "nets/architecture.h"
 #include <cmath>
 #include <stdexcept>
@@ -20,15 +21,15 @@ namespace krylearn {
 namespace nets {
 namespace {
 
-constexpr double kGain = 2; ///< of pooling, and of up-sampling
-constexpr long kSmallest = 3; ///< cells along the longest axis where "all" levels end
+constexpr double kGain = 2;     ///< of pooling, and of up-sampling
+constexpr long kSmallest = 3;   ///< cells along the longest axis where "all" levels end
 constexpr double kBranch = 0.1; ///< initial size of what a pair adds
 
 struct Layer {
   at::Tensor kernel, bias;
 };
 
-/// Convolutions of one place in the U, in pairs; an odd last one stands alone.
+/// Convolutions of one place in the U, in pairs.
 struct Block {
   std::vector<Layer> layers;
   at::Tensor geometry; ///< kernel from geometry to gates, if wanted
@@ -36,7 +37,7 @@ struct Block {
 
 struct Level {
   Partition partition;
-  at::Tensor mask;                ///< [1, z, y, x], undefined without geometry
+  at::Tensor mask;                    ///< [1, z, y, x], undefined without geometry
   at::Tensor before_gate, after_gate; ///< [channels, z, y, x] or undefined
 };
 
@@ -47,12 +48,8 @@ double GlobalSum(const at::Tensor &x, const Partition &p) {
 }
 
 /// a + b, in the memory of `a` where no gradients are wanted.
-at::Tensor Plus(const at::Tensor &a, const at::Tensor &b) {
-  return at::GradMode::is_enabled() ? a + b : a.add_(b);
-}
-at::Tensor Times(const at::Tensor &a, const at::Tensor &b) {
-  return at::GradMode::is_enabled() ? a * b : a.mul_(b);
-}
+at::Tensor Plus(const at::Tensor &a, const at::Tensor &b) { return at::GradMode::is_enabled() ? a + b : a.add_(b); }
+at::Tensor Times(const at::Tensor &a, const at::Tensor &b) { return at::GradMode::is_enabled() ? a * b : a.mul_(b); }
 at::Tensor Relu(const at::Tensor &a) { return at::GradMode::is_enabled() ? at::relu(a) : a.relu_(); }
 
 struct Weights {
@@ -72,7 +69,8 @@ public:
     if (level.mask.defined()) x = Times(x, level.mask);
     x = Run(w_.pre, level, level.before_gate, x);
     x = Run(w_.post, level, level.after_gate, WithCoarser(0, x));
-    const at::Tensor q = at::matmul(w_.dense.kernel.view({1, -1}), x.flatten(2)).view(r.sizes()) + w_.dense.bias;
+    at::Tensor q = at::matmul(w_.dense.kernel.view({1, -1}), x.flatten(2)).view(r.sizes());
+    if (w_.dense.bias.defined()) q = q + w_.dense.bias;
     return q * after_;
   }
 
@@ -93,17 +91,11 @@ private:
   double Channels() const { return double(w_.lift.kernel.size(0)); }
 
   at::Tensor Run(const Block &block, const Level &level, const at::Tensor &gate, at::Tensor x) const {
-    const auto convolve = [&](const at::Tensor &in, const Layer &layer) {
-      return Relu(Convolution(in, layer.kernel, layer.bias, level.partition, w_.dim));
-    };
     for (std::size_t i = 0; i < block.layers.size(); i += 2) {
-      at::Tensor y = convolve(x, block.layers[i]);
+      at::Tensor y = Relu(Convolution(x, block.layers[i].kernel, block.layers[i].bias, level.partition, w_.dim));
       if (gate.defined()) y = Times(y, gate);
-      if (i + 1 < block.layers.size()) {
-        y = convolve(y, block.layers[i + 1]);
-        if (level.mask.defined()) y = Times(y, level.mask);
-      }
-      x = Plus(x, y);
+      y = Convolution(y, block.layers[i + 1].kernel, block.layers[i + 1].bias, level.partition, w_.dim);
+      x = Plus(x, level.mask.defined() ? Times(y, level.mask) : Relu(y));
     }
     return x;
   }
@@ -130,28 +122,29 @@ public:
   DcdmNet(const Options &options, int dim, long seed)
       : dim_(dim), seed_(seed), channels_(WholeNumber(options, "channels", 1, 256)),
         geometry_(WholeNumber(options, "geometry", 0, 1) == 1),
-        levels_(options.at("levels") == "all" ? 0 : WholeNumber(options, "levels", 1, 30)) {
-    const long pre = WholeNumber(options, "pre", 1, 20), coarse = WholeNumber(options, "coarse", 2, 40),
-               post = WholeNumber(options, "post", 1, 20);
+        levels_(options.at("levels") == "all" ? 0 : WholeNumber(options, "levels", 1, 30)),
+        pre_(WholeNumber(options, "pre", 2, 40)), coarse_(WholeNumber(options, "coarse", 2, 40)),
+        post_(WholeNumber(options, "post", 2, 40)) {
+    for (const char *place : {"pre", "coarse", "post"})
+      if (std::stol(options.at(place)) % 2)
+        throw std::invalid_argument("option " + std::string(place) + " is " + options.at(place) +
+                                    "; convolutions come in pairs, so give an even number");
     const std::int64_t deep = dim == 3 ? 3 : 1;
     // At first the network is lift, pooling, up-sampling and sum, hardly more: what lift spreads over the channels, the
     // sum collects again, so that directions are ones of descent from the start.
     const at::Tensor signs = at::sign(RandomParameter({channels_}, 1, seed, stream_++));
     at::Tensor lift = RandomParameter({channels_, 1, deep, 3, 3}, 0.1, seed, stream_++);
     lift.select(2, deep / 2).select(2, 1).select(2, 1).add_(signs.unsqueeze(1));
-    parameters.push_back({"lift.kernel", lift});
-    parameters.push_back({"lift.bias", at::zeros({channels_})});
-    AddLayers("pre", pre);
-    AddLayers("coarse", coarse);
-    AddLayers("post", post);
-    parameters.push_back({"dense.kernel", signs.view({1, channels_, 1, 1, 1}) / double(channels_)});
-    parameters.push_back({"dense.bias", at::zeros({1})});
+    Add("lift", lift);
+    AddLayers("pre", pre_);
+    AddLayers("coarse", coarse_);
+    AddLayers("post", post_);
+    Add("dense", signs.view({1, channels_, 1, 1, 1}) / double(channels_));
     if (geometry_)
       for (const char *place : {"pre", "down", "up", "post"})
-        parameters.push_back({std::string(place) + ".geometry",
-                              RandomParameter({channels_, dim + 2, deep, 3, 3},
-                                              0.5 / std::sqrt(double(9 * deep)), seed, stream_++)});
-    pre_ = pre, coarse_ = coarse, post_ = post;
+        parameters.push_back(
+            {std::string(place) + ".geometry",
+             RandomParameter({channels_, dim + 2, deep, 3, 3}, 0.5 / std::sqrt(double(9 * deep)), seed, stream_++)});
   }
 
   std::unique_ptr<Prepared> Prepare(const GridOperator &finest) const override {
@@ -192,12 +185,15 @@ private:
   void AddLayers(const std::string &name, long count) {
     const std::int64_t deep = dim_ == 3 ? 3 : 1;
     for (long l = 0; l < count; ++l) {
-      const double bound = std::sqrt(6.0 / double(9 * deep * channels_)) * (l % 2 || l + 1 == count ? kBranch : 1);
-      const std::string layer = name + std::to_string(l);
-      parameters.push_back(
-          {layer + ".kernel", RandomParameter({channels_, channels_, deep, 3, 3}, bound, seed_, stream_++)});
-      parameters.push_back({layer + ".bias", at::zeros({channels_})});
+      const double branch = l % 2 == 0 ? 1 : geometry_ ? 0 : kBranch; // a pair adds little to x at first
+      const double bound = std::sqrt(6.0 / double(9 * deep * channels_)) * branch;
+      Add(name + std::to_string(l), RandomParameter({channels_, channels_, deep, 3, 3}, bound, seed_, stream_++));
     }
+  }
+
+  void Add(const std::string &layer, const at::Tensor &kernel) {
+    parameters.push_back({layer + ".kernel", kernel});
+    if (!geometry_) parameters.push_back({layer + ".bias", at::zeros({kernel.size(0)})});
   }
 
   Weights Named() const {
@@ -205,7 +201,8 @@ private:
     const auto take = [&] { return parameters[next++].second; };
     const auto layer = [&] {
       Layer l;
-      l.kernel = take(), l.bias = take();
+      l.kernel = take();
+      if (!geometry_) l.bias = take();
       return l;
     };
     const auto block = [&](long count) {
@@ -230,8 +227,8 @@ private:
   int dim_;
   long seed_, channels_;
   bool geometry_;
-  long levels_; ///< coarser ones; 0: all
-  long pre_ = 0, coarse_ = 0, post_ = 0;
+  long levels_;              ///< coarser ones; 0: all
+  long pre_, coarse_, post_; ///< convolutions
   long stream_ = 0;
 };
 
