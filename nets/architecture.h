@@ -51,8 +51,8 @@ long WholeNumber(const Options &options, const std::string &key, long least, lon
 at::Tensor RandomParameter(const std::vector<std::int64_t> &shape, double bound, long seed, long stream);
 
 // One file each in architectures/:
-Architecture Dcdm();
 Architecture VCycle();
+Architecture Dcdm();
 
 } // namespace nets
 } // namespace krylearn

@@ -91,28 +91,28 @@ TEST(Dcdm, GivesTheSameOutputAndGradientsOnAnyNumberOfRanks) {
     for (const at::ScalarType type : {at::kDouble, at::kFloat}) {
       const double tolerance = type == at::kDouble ? 1e-10 : 1e-4;
       for (const auto &periodic : {std::array<bool, 3>{false, false, false}, std::array<bool, 3>{true, false, false}})
-        for (const Index &n : kSizes)
-          for (const std::int64_t batch : {1, 2}) {
-            const auto run = [&](const Partition &p, const at::Tensor &r, at::Tensor *output) {
-              const GridOperator op = TestOperator(n, p, type);
-              const auto net = TestNet(form, op.dim, type);
-              net->RequireGradients(true);
-              const at::Tensor q = net->Prepare(op)->Apply(Part(r, p));
-              *output = q.detach();
-              (q * q).sum().backward();
-              return Gradients(*net);
-            };
-            const Partition all = Partition::Whole(n, periodic);
-            const at::Tensor r =
-                Random({batch, n[2], n[1], n[0]}, 1, type) * (TestOperator(n, all, type).scale > 0) * 0.05;
-            at::Tensor whole, part;
-            const at::Tensor expected = run(all, r, &whole);
-            for (const Partition &p : Cuts(n, periodic)) {
-              const at::Tensor gradients = Sum(run(p, r, &part));
-              EXPECT_LT((gradients - expected).norm().item<double>(), tolerance * expected.norm().item<double>());
-              EXPECT_LT(Largest(Join(part, p) - whole), tolerance * Largest(whole));
-            }
+        for (const Index &n : kSizes) {
+          const std::int64_t batch = type == at::kDouble ? 2 : 1;
+          const auto run = [&](const Partition &p, const at::Tensor &r, at::Tensor *output) {
+            const GridOperator op = TestOperator(n, p, type);
+            const auto net = TestNet(form, op.dim, type);
+            net->RequireGradients(true);
+            const at::Tensor q = net->Prepare(op)->Apply(Part(r, p));
+            *output = q.detach();
+            (q * q).sum().backward();
+            return Gradients(*net);
+          };
+          const Partition all = Partition::Whole(n, periodic);
+          const at::Tensor r =
+              Random({batch, n[2], n[1], n[0]}, 1, type) * (TestOperator(n, all, type).scale > 0) * 0.05;
+          at::Tensor whole, part;
+          const at::Tensor expected = run(all, r, &whole);
+          for (const Partition &p : Cuts(n, periodic)) {
+            const at::Tensor gradients = Sum(run(p, r, &part));
+            EXPECT_LT((gradients - expected).norm().item<double>(), tolerance * expected.norm().item<double>());
+            EXPECT_LT(Largest(Join(part, p) - whole), tolerance * Largest(whole));
           }
+        }
     }
 }
 
@@ -146,15 +146,19 @@ TEST(Dcdm, HasTheGradientsOfWhatItComputes) {
 TEST(Dcdm, DoesTheSameWithoutGradients) {
   for (const Options &form : kForms)
     for (const auto &periodic : {std::array<bool, 3>{false, false, false}, std::array<bool, 3>{true, true, true}})
-      for (const Index &n : {Index{17, 14, 1}, Index{5, 12, 1}, Index{9, 8, 7}})
+      for (const Index &n : {Index{5, 12, 1}, Index{9, 8, 7}})
         for (const Partition &p : Cuts(n, periodic)) {
           const GridOperator op = TestOperator(n, p, at::kDouble);
           const auto net = TestNet(form, op.dim, at::kDouble);
           const auto with_graph = net->Prepare(op);
+          std::unique_ptr<Prepared> prepared;
+          {
+            at::NoGradGuard no_gradients;
+            prepared = net->Prepare(op);
+          }
           for (const std::int64_t batch : {1, 3}) {
             const at::Tensor r = Residual(op, batch), q = with_graph->Apply(r);
             at::NoGradGuard no_gradients;
-            const auto prepared = net->Prepare(op);
             for (int twice = 0; twice < 2; ++twice) // nothing stays behind
               EXPECT_LT(Largest(prepared->Apply(r) - q), 1e-12 * std::max(1.0, Largest(q)));
           }
