@@ -22,7 +22,7 @@ void Net::ConvertTo(at::ScalarType type) {
 }
 
 const std::vector<Architecture> &Architectures() {
-  static const std::vector<Architecture> list = {VCycle(), Npsd()};
+  static const std::vector<Architecture> list = {VCycle(), Npsd(), Dcdm()};
   return list;
 }
 

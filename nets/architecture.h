@@ -53,6 +53,7 @@ at::Tensor RandomParameter(const std::vector<std::int64_t> &shape, double bound,
 // One file each in architectures/:
 Architecture VCycle();
 Architecture Npsd();
+Architecture Dcdm();
 
 } // namespace nets
 } // namespace krylearn

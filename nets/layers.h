@@ -13,8 +13,8 @@ namespace nets {
 /// Layers of ghosts around every cell: one along each axis that the dimension has.
 Depth OneLayer(int dim);
 
-/// Convolution with a kernel of [out, in, 1 or 3, 3, 3] and a bias of [out] (or undefined); x is [in, z, y, x]. Zero
-/// outside the grid.
+/// Convolution with a kernel of [out, in, 1 or 3, 3, 3] and a bias of [out] (or undefined); x is [in, z, y, x] or
+/// [batch, in, z, y, x]. Zero outside the grid.
 at::Tensor Convolution(const at::Tensor &x, const at::Tensor &kernel, const at::Tensor &bias,
                        const Partition &partition, int dim);
 

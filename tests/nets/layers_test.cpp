@@ -108,6 +108,12 @@ std::vector<Case> Cases(const Index &n) {
                    [dim](const Tensors &x, const Tensors &w, const Partition &p) {
                      return Convolution(x[0], w[0], w[1], p, dim);
                    }});
+  cases.push_back({"convolution of a batch",
+                   {Random({2, 3, n[2], n[1], n[0]}, 1)},
+                   {Random({4, 3, dim == 3 ? 3 : 1, 3, 3}, 2), Random({4}, 3)},
+                   [dim](const Tensors &x, const Tensors &w, const Partition &p) {
+                     return Convolution(x[0], w[0], w[1], p, dim);
+                   }});
   cases.push_back(
       {"stencil", {field(weights, 1), field(2, 2)}, {}, [dim](const Tensors &x, const Tensors &, const Partition &p) {
          return Stencil(WithHalo(x[0], p, OneLayer(dim)), x[1], p, dim);
@@ -151,6 +157,12 @@ std::vector<Case> Cases(const Index &n) {
                    true});
   cases.push_back({"prolongation",
                    {coarse_field},
+                   {},
+                   [](const Tensors &x, const Tensors &, const Partition &p) { return Prolong(x[0], p); },
+                   true,
+                   false});
+  cases.push_back({"prolongation of a batch",
+                   {Random({2, 3, coarse.n[2], coarse.n[1], coarse.n[0]}, 4)},
                    {},
                    [](const Tensors &x, const Tensors &, const Partition &p) { return Prolong(x[0], p); },
                    true,
@@ -214,10 +226,12 @@ TEST(Layers, DoTheSameWithoutGradients) {
 }
 
 TEST(Layers, ConvolveAsLibTorchDoesWithZeroPadding) {
-  const at::Tensor x = Random({3, 5, 6, 7}, 1), kernel = Random({4, 3, 3, 3, 3}, 2), bias = Random({4}, 3);
-  const at::Tensor expected = at::conv3d(x.unsqueeze(0), kernel, bias, 1, 1).squeeze(0);
-  for (const Partition &p : Cuts({7, 6, 5}))
+  const at::Tensor x = Random({2, 3, 5, 6, 7}, 1), kernel = Random({4, 3, 3, 3, 3}, 2), bias = Random({4}, 3);
+  const at::Tensor expected = at::conv3d(x, kernel, bias, 1, 1);
+  for (const Partition &p : Cuts({7, 6, 5})) {
     EXPECT_LT(Largest(Join(Convolution(Part(x, p), kernel, bias, p, 3), p) - expected), 1e-12);
+    EXPECT_LT(Largest(Join(Convolution(Part(x[1], p), kernel, bias, p, 3), p) - expected[1]), 1e-12);
+  }
 }
 
 TEST(Layers, StencilsAndTheirAdjointsBelongTogether) {
