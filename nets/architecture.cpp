@@ -27,6 +27,8 @@ const std::vector<Architecture> &Architectures() {
 }
 
 const Architecture &FindArchitecture(const std::string &name) {
+  if (name == "torchscript")
+    throw std::invalid_argument("architecture torchscript is trained in Python; apps/train_torchscript.py shows how");
   std::string known;
   for (const Architecture &a : Architectures()) {
     if (name == a.name) return a;

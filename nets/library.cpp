@@ -1,5 +1,7 @@
 // What stands behind the door: nets.h.
 #include "nets/model_file.h"
+#include "nets/torchscript/archive.h"
+#include "nets/torchscript/network.h"
 #include "nets/training/trainer.h"
 #include <ATen/Parallel.h>
 #include <stdexcept>
@@ -14,9 +16,7 @@ public:
       : net_(NetOf(model, path)), architecture_(FindArchitecture(model.architecture)), dim_(model.dim), path_(path) {}
 
   void SetUp(const Geometry &geometry) override {
-    if (geometry.Dim() != dim_)
-      throw std::invalid_argument("model file '" + path_ + "' is for " + std::to_string(dim_) +
-                                  "D grids, but this one is " + std::to_string(geometry.Dim()) + "D");
+    CheckDimension(path_, dim_, geometry.Dim());
     at::NoGradGuard no_gradients;
     prepared_ = net_->Prepare(MakeOperator(geometry, at::kFloat));
     const Partition &p = geometry.partition;
@@ -51,10 +51,14 @@ public:
     at::set_num_threads(1); // two threads inside a rank are slower than one where ranks fill the cores
   }
   std::unique_ptr<Network> Load(MPI_Comm comm, const std::string &path) override {
-    return std::make_unique<LoadedNetwork>(ReadModel(comm, path), path);
+    const std::string bytes = ReadBytes(comm, path);
+    if (IsArchive(bytes)) return LoadTorchScript(comm, bytes, path);
+    return std::make_unique<LoadedNetwork>(ParseModel(bytes, path), path);
   }
   ModelInfo Info(MPI_Comm comm, const std::string &path) override {
-    const Model model = ReadModel(comm, path);
+    const std::string bytes = ReadBytes(comm, path);
+    if (IsArchive(bytes)) return TorchScriptInfo(comm, bytes, path);
+    const Model model = ParseModel(bytes, path);
     ModelInfo info;
     info.architecture = model.architecture;
     info.dim = model.dim;

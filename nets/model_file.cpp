@@ -1,5 +1,6 @@
 #include "nets/model_file.h"
 #include "meshes/checksum.h"
+#include "nets/torchscript/archive.h"
 #include <cerrno>
 #include <cstdint>
 #include <cstdio>
@@ -56,24 +57,107 @@ std::string Bytes(const Model &model) {
   return all + rest;
 }
 
-[[noreturn]] void Refuse(const std::string &path, const std::string &why) {
+std::string Shape(const at::Tensor &t) {
+  std::string text = "[";
+  for (const std::int64_t size : t.sizes()) text += (text.size() > 1 ? ", " : "") + std::to_string(size);
+  return text + "]";
+}
+
+std::string FolderOf(const std::string &path) {
+  const auto slash = path.find_last_of('/');
+  return slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
+}
+
+/// Brings what has been written to the disk; some file systems cannot do so for folders, and say EINVAL.
+bool Sync(const std::string &path) {
+  const int file = open(path.c_str(), O_RDONLY);
+  if (file < 0) return false;
+  const bool fine = fsync(file) == 0 || errno == EINVAL;
+  close(file);
+  return fine;
+}
+
+} // namespace
+
+void RefuseModel(const std::string &path, const std::string &why) {
   throw std::runtime_error("model file '" + path + "' " + why);
 }
 
-Model Parse(const std::string &bytes, const std::string &path) {
+void CheckDimension(const std::string &path, int dim, int grid_dim) {
+  if (dim != grid_dim)
+    throw std::invalid_argument("model file '" + path + "' is for " + std::to_string(dim) +
+                                "D grids, but this one is " + std::to_string(grid_dim) + "D");
+}
+
+Model ModelOf(const Net &net, const std::string &architecture, int dim, const Options &options) {
+  Model model;
+  model.architecture = architecture;
+  model.dim = dim;
+  model.options = options;
+  for (const auto &p : net.parameters) model.tensors.push_back({p.first, p.second.detach().clone()});
+  return model;
+}
+
+std::unique_ptr<Net> NetOf(const Model &model, const std::string &path) {
+  std::unique_ptr<Net> net;
+  try {
+    const Architecture &architecture = FindArchitecture(model.architecture);
+    if (model.dim != 2 && model.dim != 3)
+      throw std::invalid_argument("a model of " + std::to_string(model.dim) + " dimensions");
+    net = architecture.make(FillOptions(architecture, model.options), model.dim, 0);
+  } catch (const std::invalid_argument &e) { RefuseModel(path, std::string("cannot be used: ") + e.what()); }
+  if (net->parameters.size() != model.tensors.size())
+    RefuseModel(path, "has " + std::to_string(model.tensors.size()) + " tensors, expected " +
+                          std::to_string(net->parameters.size()) + " for architecture " + model.architecture);
+  for (std::size_t i = 0; i < net->parameters.size(); ++i) {
+    auto &mine = net->parameters[i];
+    const auto &its = model.tensors[i];
+    if (mine.first != its.first || mine.second.sizes() != its.second.sizes())
+      RefuseModel(path, "has tensor " + its.first + " " + Shape(its.second) + ", expected " + mine.first + " " +
+                            Shape(mine.second) + " for architecture " + model.architecture);
+    mine.second = its.second.clone();
+  }
+  return net;
+}
+
+std::string WhyNotWritable(const std::string &path) {
+  if (path.empty() || path.back() == '/') return "the name of the file is missing";
+  const std::string temporary = path + ".part";
+  const int file = open(temporary.c_str(), O_CREAT | O_WRONLY, 0666);
+  if (file < 0) return std::string(std::strerror(errno)) + " (folder '" + FolderOf(path) + "')";
+  close(file);
+  unlink(temporary.c_str());
+  return "";
+}
+
+void WriteModel(const std::string &path, const Model &model) {
+  const std::string bytes = Bytes(model), temporary = path + ".part";
+  std::FILE *file = std::fopen(temporary.c_str(), "wb");
+  bool fine = file && std::fwrite(bytes.data(), 1, bytes.size(), file) == bytes.size();
+  fine = file && std::fclose(file) == 0 && fine;
+  fine = fine && Sync(temporary) && std::rename(temporary.c_str(), path.c_str()) == 0 && Sync(FolderOf(path));
+  if (fine) return;
+  const std::string reason = std::strerror(errno);
+  unlink(temporary.c_str());
+  throw std::runtime_error("cannot write model file '" + path + "': " + reason);
+}
+
+Model ParseModel(const std::string &bytes, const std::string &path) {
+  if (IsArchive(bytes)) RefuseModel(path, "is a zip archive, as of TorchScript: it can be applied, but not trained");
   if (bytes.size() < 8 || bytes.compare(0, 8, kMagic) != 0)
-    Refuse(path, "is no model of Krylearn (expected it to start with " + std::string(kMagic) + ")");
-  if (bytes.size() < kHead) Refuse(path, "is cut off in its first bytes");
+    RefuseModel(path, "is no model of Krylearn (expected it to start with " + std::string(kMagic) + ")");
+  if (bytes.size() < kHead) RefuseModel(path, "is cut off in its first bytes");
   const auto version = Take<std::uint32_t>(bytes, 8);
   if (version != kVersion)
-    Refuse(path, "has format version " + std::to_string(version) + ", expected " + std::to_string(kVersion) +
-                     (version > kVersion ? "; it was written by a newer Krylearn, or is damaged" : "; it is damaged"));
+    RefuseModel(path,
+                "has format version " + std::to_string(version) + ", expected " + std::to_string(kVersion) +
+                    (version > kVersion ? "; it was written by a newer Krylearn, or is damaged" : "; it is damaged"));
   const auto length = Take<std::uint64_t>(bytes, 16);
   if (bytes.size() - kHead < length)
-    Refuse(path, "is cut off or damaged: expected " + std::to_string(length) + " bytes after its head, found " +
-                     std::to_string(bytes.size() - kHead));
+    RefuseModel(path, "is cut off or damaged: expected " + std::to_string(length) + " bytes after its head, found " +
+                          std::to_string(bytes.size() - kHead));
   if (bytes.size() - kHead > length || Crc32(bytes.data() + 16, bytes.size() - 16) != Take<std::uint32_t>(bytes, 12))
-    Refuse(path, "is damaged: its checksum does not match");
+    RefuseModel(path, "is damaged: its checksum does not match");
 
   Model model;
   std::istringstream text(bytes.substr(kHead));
@@ -102,7 +186,7 @@ Model Parse(const std::string &bytes, const std::string &path) {
   ++at;
   for (std::size_t t = 0; t < shapes.size(); ++t) {
     const at::Tensor values = at::empty(shapes[t], at::kFloat);
-    if (at + 4 * std::size_t(values.numel()) > bytes.size()) Refuse(path, "holds less than its tensors need");
+    if (at + 4 * std::size_t(values.numel()) > bytes.size()) RefuseModel(path, "holds less than its tensors need");
     for (std::int64_t i = 0; i < values.numel(); ++i, at += 4) {
       const auto bits = Take<std::uint32_t>(bytes, at);
       std::memcpy(values.data_ptr<float>() + i, &bits, sizeof bits);
@@ -112,82 +196,7 @@ Model Parse(const std::string &bytes, const std::string &path) {
   return model;
 }
 
-std::string Shape(const at::Tensor &t) {
-  std::string text = "[";
-  for (const std::int64_t size : t.sizes()) text += (text.size() > 1 ? ", " : "") + std::to_string(size);
-  return text + "]";
-}
-
-std::string FolderOf(const std::string &path) {
-  const auto slash = path.find_last_of('/');
-  return slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
-}
-
-/// Brings what has been written to the disk; some file systems cannot do so for folders, and say EINVAL.
-bool Sync(const std::string &path) {
-  const int file = open(path.c_str(), O_RDONLY);
-  if (file < 0) return false;
-  const bool fine = fsync(file) == 0 || errno == EINVAL;
-  close(file);
-  return fine;
-}
-
-} // namespace
-
-Model ModelOf(const Net &net, const std::string &architecture, int dim, const Options &options) {
-  Model model;
-  model.architecture = architecture;
-  model.dim = dim;
-  model.options = options;
-  for (const auto &p : net.parameters) model.tensors.push_back({p.first, p.second.detach().clone()});
-  return model;
-}
-
-std::unique_ptr<Net> NetOf(const Model &model, const std::string &path) {
-  std::unique_ptr<Net> net;
-  try {
-    const Architecture &architecture = FindArchitecture(model.architecture);
-    if (model.dim != 2 && model.dim != 3)
-      throw std::invalid_argument("a model of " + std::to_string(model.dim) + " dimensions");
-    net = architecture.make(FillOptions(architecture, model.options), model.dim, 0);
-  } catch (const std::invalid_argument &e) { Refuse(path, std::string("cannot be used: ") + e.what()); }
-  if (net->parameters.size() != model.tensors.size())
-    Refuse(path, "has " + std::to_string(model.tensors.size()) + " tensors, expected " +
-                     std::to_string(net->parameters.size()) + " for architecture " + model.architecture);
-  for (std::size_t i = 0; i < net->parameters.size(); ++i) {
-    auto &mine = net->parameters[i];
-    const auto &its = model.tensors[i];
-    if (mine.first != its.first || mine.second.sizes() != its.second.sizes())
-      Refuse(path, "has tensor " + its.first + " " + Shape(its.second) + ", expected " + mine.first + " " +
-                       Shape(mine.second) + " for architecture " + model.architecture);
-    mine.second = its.second.clone();
-  }
-  return net;
-}
-
-std::string WhyNotWritable(const std::string &path) {
-  if (path.empty() || path.back() == '/') return "the name of the file is missing";
-  const std::string temporary = path + ".part";
-  const int file = open(temporary.c_str(), O_CREAT | O_WRONLY, 0666);
-  if (file < 0) return std::string(std::strerror(errno)) + " (folder '" + FolderOf(path) + "')";
-  close(file);
-  unlink(temporary.c_str());
-  return "";
-}
-
-void WriteModel(const std::string &path, const Model &model) {
-  const std::string bytes = Bytes(model), temporary = path + ".part";
-  std::FILE *file = std::fopen(temporary.c_str(), "wb");
-  bool fine = file && std::fwrite(bytes.data(), 1, bytes.size(), file) == bytes.size();
-  fine = file && std::fclose(file) == 0 && fine;
-  fine = fine && Sync(temporary) && std::rename(temporary.c_str(), path.c_str()) == 0 && Sync(FolderOf(path));
-  if (fine) return;
-  const std::string reason = std::strerror(errno);
-  unlink(temporary.c_str());
-  throw std::runtime_error("cannot write model file '" + path + "': " + reason);
-}
-
-Model ReadModel(MPI_Comm comm, const std::string &path) {
+std::string ReadBytes(MPI_Comm comm, const std::string &path) {
   int rank;
   MPI_Comm_rank(comm, &rank);
   std::string bytes, error;
@@ -203,10 +212,14 @@ Model ReadModel(MPI_Comm comm, const std::string &path) {
     if (facts[0] > 2147483647L) facts[0] = -1, facts[1] = EFBIG;
   }
   MPI_Bcast(facts, 2, MPI_LONG, 0, comm);
-  if (facts[0] < 0) Refuse(path, std::string("cannot be read: ") + std::strerror(int(facts[1])));
+  if (facts[0] < 0) RefuseModel(path, std::string("cannot be read: ") + std::strerror(int(facts[1])));
   bytes.resize(std::size_t(facts[0]));
   MPI_Bcast(&bytes[0], int(bytes.size()), MPI_CHAR, 0, comm);
-  return Parse(bytes, path); // the same on all ranks
+  return bytes;
+}
+
+Model ReadModel(MPI_Comm comm, const std::string &path) {
+  return ParseModel(ReadBytes(comm, path), path); // the same on all ranks
 }
 
 } // namespace nets

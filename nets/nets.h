@@ -25,7 +25,7 @@ struct Geometry {
   Partition partition;
   std::array<std::vector<float>, 3> faces; ///< the third empty in 2D
   std::vector<float> sums;
-  int Dim() const { return faces[2].empty() ? 2 : 3; }
+  int Dim() const { return partition.n[2] > 1 ? 3 : 2; } ///< also where a rank owns nothing
 };
 
 /// A trained network.

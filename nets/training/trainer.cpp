@@ -1,6 +1,7 @@
 #include "nets/training/trainer.h"
 #include "meshes/random.h"
 #include "nets/model_file.h"
+#include "nets/together.h"
 #include "nets/training/adam.h"
 #include "nets/training/pool.h"
 #include <algorithm>
@@ -23,25 +24,6 @@ std::string Text(double value, const char *format = "%.4g") {
   char text[64];
   std::snprintf(text, sizeof text, format, value);
   return text;
-}
-
-/// Runs `call` and lets all ranks fail where one does. Collective.
-template <class Call> void Together(MPI_Comm comm, Call &&call) {
-  std::string error;
-  try {
-    call();
-  } catch (const std::exception &e) { error = e.what(); }
-  int rank, size, first;
-  MPI_Comm_rank(comm, &rank);
-  MPI_Comm_size(comm, &size);
-  const int mine = error.empty() ? size : rank;
-  MPI_Allreduce(&mine, &first, 1, MPI_INT, MPI_MIN, comm);
-  if (first == size) return;
-  long length = long(error.size());
-  MPI_Bcast(&length, 1, MPI_LONG, first, comm);
-  error.resize(std::size_t(length));
-  MPI_Bcast(&error[0], int(length), MPI_CHAR, first, comm);
-  throw std::runtime_error(error);
 }
 
 class Trainer {

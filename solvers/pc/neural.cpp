@@ -198,7 +198,7 @@ PetscErrorCode PCNeuralSetGrid(PC pc, PetscInt nx, PetscInt ny, PetscInt nz) {
    PCNEURAL - a trained network applied to the residual on a structured grid
 
    Options Database Keys:
-+  -pc_neural_model FILE - the trained model, as the program train writes it
++  -pc_neural_model FILE - the trained model: what the program train writes, or a TorchScript archive
 -  -pc_neural_grid nx,ny[,nz] - the grid of a matrix in natural ordering; otherwise a DMDA tells it
 
    Level: intermediate
@@ -207,7 +207,8 @@ PetscErrorCode PCNeuralSetGrid(PC pc, PetscInt nx, PetscInt ny, PetscInt nz) {
    The geometry – coefficients, solids, sides – is read from the matrix, which is AIJ and a symmetric star (5 points
    in 2D, 7 in 3D); rows that hold nothing but a diagonal are solved on their own. A model serves grids of any size of
    its dimension, in any cut over ranks, with the same iterations. Models of the architecture vcycle are linear and
-   symmetric, so that `KSPCG` may use them; for others take `KSPDCDM` or `KSPFCG`. Use -ksp_norm_type unpreconditioned
+   symmetric, so that `KSPCG` may use them; for others take `KSPDCDM` or `KSPFCG`. TorchScript modules follow the
+   contract in nets/torchscript/README.md. Use -ksp_norm_type unpreconditioned
    to stop on the true residual: then a bad model makes a solve slow, never wrong.
 
    LibTorch is loaded when the first `PCNEURAL` is set up, not before.
