@@ -27,12 +27,7 @@ const std::vector<Architecture> &Architectures() {
 }
 
 const Architecture &FindArchitecture(const std::string &name) {
-  std::string known;
-  for (const Architecture &a : Architectures()) {
-    if (name == a.name) return a;
-    known += std::string(known.empty() ? "" : ", ") + a.name;
-  }
-  throw std::invalid_argument("unknown architecture '" + name + "'; known are: " + known);
+  return FindByName(Architectures(), "architecture", name);
 }
 
 Options FillOptions(const Architecture &architecture, const Options &given) {
