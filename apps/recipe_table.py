@@ -34,10 +34,10 @@ def train(options, launch, sampling, loss):
     """The model of a cell."""
     model = os.path.join(options.folder, f"{sampling}_{loss}.pt")
     if not os.path.exists(model):
-        # The last parameters are wanted, not the best on the way, so nothing is validated in between.
+        # The last parameters are wanted: the best would be the first wherever a recipe does harm.
         run(launch("train") + ["-arch", options.arch, "-data", os.path.join(options.folder, "ritz.h5"),
                                "-sampling", sampling, "-loss", loss, "-steps", str(options.steps), "-pool_geometries", "32",
-                               "-validate_every", str(options.steps), "-validation_geometries", "1",
+                               "-validate_every", str(options.steps), "-validation_geometries", "1", "-keep", "last",
                                "-log", model[:-3] + ".csv", "-o", model], model[:-3] + ".txt")
     return model
 

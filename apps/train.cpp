@@ -88,6 +88,10 @@ PetscErrorCode ReadSettings(MPI_Comm comm, Settings *s) {
                      &spec.validation_geometries));
   PetscCall(ReadLong(&training, "patience", "validations without gain after which training ends; 0: never early",
                      &spec.patience));
+  std::string keep = "best";
+  PetscCall(training.Choice("keep", "parameters to write: the best on held-out geometries, or the last",
+                            {"best", "last"}, &keep));
+  spec.keep_last = keep == "last";
   PetscCall(training.String("log", "CSV file for loss and iterations", &spec.log));
   PetscCall(training.String("checkpoint", "file to go on from after an interruption", &spec.checkpoint));
   PetscCall(training.Real("checkpoint_interval", "time between checkpoints", "s", &spec.checkpoint_seconds));

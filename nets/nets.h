@@ -82,6 +82,7 @@ struct TrainingSpec {
   double rate = 2e-3;                               ///< the largest learning rate
   long validate_every = 250, validation_geometries = 8;
   long patience = 0;                   ///< validations without gain after which training ends; 0: never before `steps`
+  bool keep_last = false;              ///< the model is that of the last step, not the best that validations have seen
   std::string output, log, checkpoint; ///< files; log and checkpoint may be empty
   double checkpoint_seconds = 600;
   bool resume = false; ///< go on from `checkpoint`

@@ -276,12 +276,12 @@ private:
         ", about " + Text(each * double(spec_.steps - step_ - 1), "%.0f") + " s left");
   }
 
-  /// Keeps the parameters if they are the best so far. The mean number of iterations.
+  /// Keeps the parameters if they are the best so far, or all that count. The mean number of iterations.
   double Validate() {
     const HeldOut::Score score = held_out_.Measure(*net_);
     Say("step " + std::to_string(step_) + ", iterations to 1e-6 on held-out geometries: " + Describe(score.rows));
     without_gain_ = best_.empty() || score.mean < best_score_ ? 0 : without_gain_ + 1;
-    if (best_.empty() || score.mean <= best_score_) {
+    if (best_.empty() || score.mean <= best_score_ || spec_.keep_last) {
       best_score_ = score.mean;
       best_rows_ = score.rows;
       best_.clear();

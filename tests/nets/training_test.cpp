@@ -252,6 +252,22 @@ TEST(Training, EndsWhereNothingIsGainedAnyMore) {
   EXPECT_GT(report.rows.at(1).median, 0);
 }
 
+TEST(Training, KeepsTheBestModelUnlessTheLastIsWanted) {
+  ScratchFolder folder;
+  const GeometrySource source = krylearn::TrainingGeometries({});
+  TrainingSpec spec = SmallTraining(folder, "m.pt");
+  spec.rate = 1; // which does harm
+  Train(PETSC_COMM_WORLD, spec, source);
+  const auto fresh = VCycle().make(VCycle().defaults, 2, spec.seed);
+  const at::Tensor first = Parameters(ModelOf(*fresh, "vcycle", 2, {}));
+  EXPECT_EQ(Largest(Parameters(ReadModel(PETSC_COMM_WORLD, spec.output)) - first), 0);
+  spec.keep_last = true;
+  spec.output = folder / "last.pt";
+  const TrainingReport last = Train(PETSC_COMM_WORLD, spec, source);
+  EXPECT_GT(Largest(Parameters(ReadModel(PETSC_COMM_WORLD, spec.output)) - first), 0);
+  EXPECT_GT(last.rows.at(0).median, 30);
+}
+
 std::vector<std::string> Lines(const std::string &path) {
   std::vector<std::string> lines;
   std::ifstream file(path);
