@@ -63,6 +63,19 @@ PetscErrorCode ReadSettings(MPI_Comm comm, Settings *s) {
   PetscCall(options.String("o", "file for the model", &spec.output));
   PetscCall(options.String("init", "model to start from", &spec.init));
   OptionReader training(comm, "Training");
+  PetscCall(training.Choice("loss",
+                            "anorm: error that a step leaves, in the A-norm; paper: residual that the best step "
+                            "leaves (Kaneda 2023); residual: that a step of length 1 leaves (Lan 2024)",
+                            {"anorm", "residual", "paper"}, &spec.loss));
+  PetscCall(training.Choice("sampling",
+                            "residuals to train on. krylov: of live solves; ritz: mixtures of eigenvectors of "
+                            "-data; white: random right-hand sides",
+                            {"krylov", "ritz", "white"}, &spec.sampling));
+  std::string device = "auto";
+  PetscCall(training.Choice("device",
+                            "where networks are computed; cuda is refused, as their stencils are written for "
+                            "CPUs",
+                            {"auto", "cpu", "cuda"}, &device));
   PetscCall(ReadLong(&training, "seed", "seed of the parameters and of everything drawn", &spec.seed));
   PetscCall(ReadLong(&training, "steps", "steps of training", &spec.steps));
   PetscCall(training.Real("rate", "largest learning rate", "1", &spec.rate));
@@ -73,10 +86,18 @@ PetscErrorCode ReadSettings(MPI_Comm comm, Settings *s) {
   PetscCall(ReadLong(&training, "validate_every", "steps between validations", &spec.validate_every));
   PetscCall(ReadLong(&training, "validation_geometries", "held-out geometries a problem and size",
                      &spec.validation_geometries));
+  PetscCall(ReadLong(&training, "patience", "validations without gain after which training ends; 0: never early",
+                     &spec.patience));
+  std::string keep = "best";
+  PetscCall(training.Choice("keep", "parameters to write: the best on held-out geometries, or the last",
+                            {"best", "last"}, &keep));
+  spec.keep_last = keep == "last";
   PetscCall(training.String("log", "CSV file for loss and iterations", &spec.log));
   PetscCall(training.String("checkpoint", "file to go on from after an interruption", &spec.checkpoint));
   PetscCall(training.Real("checkpoint_interval", "time between checkpoints", "s", &spec.checkpoint_seconds));
   PetscCall(training.Bool("resume", "go on from -checkpoint", &spec.resume));
+  PetscCheck(device != "cuda", comm, PETSC_ERR_USER_INPUT,
+             "-device cuda: the stencils of the networks are written for CPUs only; give -device cpu, and more ranks");
   spec.families = SplitList(problems, ',');
   PetscCheck(data || !spec.families.empty(), comm, PETSC_ERR_USER_INPUT, "-problem needs a name");
   std::vector<Int3> cells;
@@ -147,8 +168,7 @@ PetscErrorCode TrainModel(MPI_Comm comm, Settings *s) {
   if (s->data.empty()) source = TrainingGeometries(s->problem);
   else PetscCall(GeometriesOfData(comm, s->data, s->validation_data, &spec, &source));
   nets::TrainingReport report;
-  PetscCall(GuardedNetworkCall(comm, "Training failed",
-                               [&] { report = library->Train(comm, spec, source); }));
+  PetscCall(GuardedNetworkCall(comm, "Training failed", [&] { report = library->Train(comm, spec, source); }));
   for (const auto &row : report.rows)
     PetscCall(PetscPrintf(comm, "iterations        %s %ld x %ld x %ld: median %g, worst %g\n", row.family.c_str(),
                           row.n[0], row.n[1], row.n[2], row.median, row.worst));

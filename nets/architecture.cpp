@@ -29,12 +29,7 @@ const std::vector<Architecture> &Architectures() {
 const Architecture &FindArchitecture(const std::string &name) {
   if (name == "torchscript")
     throw std::invalid_argument("architecture torchscript is trained in Python; apps/train_torchscript.py shows how");
-  std::string known;
-  for (const Architecture &a : Architectures()) {
-    if (name == a.name) return a;
-    known += std::string(known.empty() ? "" : ", ") + a.name;
-  }
-  throw std::invalid_argument("unknown architecture '" + name + "'; known are: " + known);
+  return FindByName(Architectures(), "architecture", name);
 }
 
 Options FillOptions(const Architecture &architecture, const Options &given) {

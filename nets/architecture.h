@@ -4,6 +4,7 @@
 #include "nets/grid_operator.h"
 #include <map>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <utility>
 
@@ -39,6 +40,17 @@ struct Architecture {
   /// Fresh parameters from `seed`. std::invalid_argument where an option's value makes no sense.
   std::unique_ptr<Net> (*make)(const Options &options, int dim, long seed);
 };
+
+/// The entry of a registry by its name; std::invalid_argument names those there are. `what` is the kind of entry.
+template <class Entry>
+const Entry &FindByName(const std::vector<Entry> &list, const std::string &what, const std::string &name) {
+  std::string known;
+  for (const Entry &entry : list) {
+    if (name == entry.name) return entry;
+    known += std::string(known.empty() ? "" : ", ") + entry.name;
+  }
+  throw std::invalid_argument("unknown " + what + " '" + name + "'; known are: " + known);
+}
 
 const std::vector<Architecture> &Architectures();
 /// std::invalid_argument names the architecture and those there are.

@@ -61,23 +61,34 @@ struct GeometryRequest {
 /// Makes one, on the calling rank alone (a Partition::Whole()).
 using GeometrySource = std::function<Geometry(const GeometryRequest &)>;
 
+/// Eigenvectors of the lowest eigenvalues of a geometry, upwards; NaN and zeros where there are fewer.
+struct Modes {
+  std::vector<double> values;
+  std::vector<float> vectors; ///< [number][z][y][x]
+};
+using ModeSource = std::function<Modes(const GeometryRequest &)>;
+
 struct TrainingSpec {
   std::string architecture = "vcycle";
   Options options;
   std::vector<std::string> families{"obstacles"};
   std::vector<Index> grids{{64, 64, 1}};
+  std::string loss = "anorm", sampling = "krylov"; ///< anorm|residual|paper and krylov|ritz|white
+  ModeSource modes;                                ///< for a sampling that takes them; empty where there are none
   long seed = 1;
   long steps = 1500;
   long geometries = 32, right_sides = 24;           ///< of the pool: geometries, and live solves of each
   long batch_geometries = 4, batch_right_sides = 4; ///< of a step, over all ranks
   double rate = 2e-3;                               ///< the largest learning rate
   long validate_every = 250, validation_geometries = 8;
+  long patience = 0;                   ///< validations without gain after which training ends; 0: never before `steps`
+  bool keep_last = false;              ///< the model is that of the last step, not the best that validations have seen
   std::string output, log, checkpoint; ///< files; log and checkpoint may be empty
   double checkpoint_seconds = 600;
-  bool resume = false;                                ///< go on from `checkpoint`
-  std::string init;                                   ///< a model to start from
-  std::string data; ///< what `source` takes geometries from, if anything; a resumed run needs the same
-  Options about;                                      ///< what the model shall say of itself
+  bool resume = false; ///< go on from `checkpoint`
+  std::string init;    ///< a model to start from
+  std::string data;    ///< what `source` takes geometries from, if anything; a resumed run needs the same
+  Options about;       ///< what the model shall say of itself
   const volatile std::sig_atomic_t *signal = nullptr; ///< checkpoint at the next step when it changes
   std::function<void(const std::string &)> say;       ///< receives lines of progress, on the first rank
 };
@@ -111,7 +122,7 @@ public:
 };
 
 /// Counts changes of this header: both sides of the door have to be of one build.
-constexpr int kDoorVersion = 2;
+constexpr int kDoorVersion = 3;
 
 } // namespace nets
 } // namespace krylearn

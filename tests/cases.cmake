@@ -95,3 +95,12 @@ if(KRYLEARN_PYTHON AND TARGET dataset)
   krylearn_rank_test(kill_dataset.np2 2)
   set_tests_properties(kill_dataset.np2 PROPERTIES TIMEOUT 600)
 endif()
+
+# The job scripts, without Slurm and with stand-ins for its commands.
+find_program(KRYLEARN_BASH bash)
+if(KRYLEARN_BASH AND TARGET krylearn_nn)
+  add_test(NAME slurm.np2 COMMAND ${KRYLEARN_BASH} ${CMAKE_SOURCE_DIR}/tests/slurm.sh ${CMAKE_BINARY_DIR}/apps
+                                  ${CMAKE_BINARY_DIR}/tests/cases/slurm)
+  krylearn_rank_test(slurm.np2 2)
+  set_tests_properties(slurm.np2 PROPERTIES TIMEOUT 600)
+endif()

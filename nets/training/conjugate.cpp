@@ -12,11 +12,6 @@ at::Tensor Dot(const at::Tensor &a, const at::Tensor &b, const Partition &p) {
   return sums;
 }
 
-namespace {
-/// A factor for each right-hand side.
-at::Tensor Factor(const at::Tensor &f) { return f.view({-1, 1, 1, 1}); }
-} // namespace
-
 ConjugateResult SolveConjugate(const GridOperator &op, const Prepared &net, at::ScalarType type, const at::Tensor &b,
                                double rtol, long most) {
   at::NoGradGuard no_gradients;
@@ -36,20 +31,20 @@ ConjugateResult SolveConjugate(const GridOperator &op, const Prepared &net, at::
     }
     if (all || it == most) break;
     const at::Tensor unit = at::rsqrt(at::clamp_min(rr, 1e-300));
-    at::Tensor q = net.Apply((r * Factor(unit)).to(type)).to(at::kDouble);
-    q = at::where(Factor(Dot(q, r, p) > 0), q, r); // false for NaN too
+    at::Tensor q = net.Apply((r * PerSolve(unit)).to(type)).to(at::kDouble);
+    q = at::where(PerSolve(Dot(q, r, p) > 0), q, r); // false for NaN too
     at::Tensor Aq = op.Apply(q);
     for (int pass = 0; pass < 2; ++pass)
       for (const auto &d : window) {
-        const at::Tensor along = Factor(Dot(q, d.second, p));
+        const at::Tensor along = PerSolve(Dot(q, d.second, p));
         q = q - along * d.first;
         Aq = Aq - along * d.second;
       }
     const at::Tensor length = Dot(q, Aq, p);
     const at::Tensor scale = at::where(length > 0, at::rsqrt(length), at::zeros_like(length));
-    q = q * Factor(scale);
-    Aq = Aq * Factor(scale);
-    const at::Tensor step = Factor(Dot(q, r, p));
+    q = q * PerSolve(scale);
+    Aq = Aq * PerSolve(scale);
+    const at::Tensor step = PerSolve(Dot(q, r, p));
     x = x + step * q;
     r = r - step * Aq;
     window.push_back({q, Aq});

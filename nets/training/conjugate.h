@@ -9,6 +9,9 @@ namespace nets {
 /// Sums over all cells, of all ranks, for each right-hand side: [batch]. Not differentiable over ranks. Collective.
 at::Tensor Dot(const at::Tensor &a, const at::Tensor &b, const Partition &partition);
 
+/// Numbers of solves, [batch], as factors of fields [batch, z, y, x].
+inline at::Tensor PerSolve(const at::Tensor &numbers) { return numbers.view({-1, 1, 1, 1}); }
+
 struct ConjugateResult {
   at::Tensor x;
   std::vector<long> iterations; ///< of each right-hand side, to the tolerance; `most` + 1 where it was not reached

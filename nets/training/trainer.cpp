@@ -3,20 +3,21 @@
 #include "nets/model_file.h"
 #include "nets/together.h"
 #include "nets/training/adam.h"
-#include "nets/training/pool.h"
+#include "nets/training/held_out.h"
+#include "nets/training/loss.h"
+#include "nets/training/training_log.h"
 #include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
+#include <sstream>
 #include <stdexcept>
 
 namespace krylearn {
 namespace nets {
 namespace {
 
-enum Stream { kGeometry = 201, kFirstSolve = 202, kValidation = 203 };
-constexpr long kMostIterations = 200;         ///< of a validation
-constexpr double kTolerance = 1e-6;
+enum Stream { kGeometry = 201, kGrid = 204 };
 
 double Now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
@@ -26,11 +27,18 @@ std::string Text(double value, const char *format = "%.4g") {
   return text;
 }
 
+/// A geometry of the pool, with what is trained on it.
+struct Trained {
+  GridOperator single, exact; ///< in single and double precision
+  std::unique_ptr<Sampler> sampler;
+};
+
 class Trainer {
 public:
   Trainer(MPI_Comm comm, const TrainingSpec &spec, const GeometrySource &source)
       : comm_(comm), spec_(spec), source_(source), architecture_(FindArchitecture(spec.architecture)),
-        options_(FillOptions(architecture_, spec.options)), dim_(spec.grids.at(0)[2] > 1 ? 3 : 2) {
+        options_(FillOptions(architecture_, spec.options)), dim_(spec.grids.at(0)[2] > 1 ? 3 : 2),
+        held_out_(comm, spec), loss_(FindLoss(spec.loss)), sampling_(FindSampling(spec.sampling)) {
     MPI_Comm_rank(comm, &rank_);
     MPI_Comm_size(comm, &size_);
     Check();
@@ -41,29 +49,36 @@ public:
 
   TrainingReport Run() {
     start_ = Now();
-    const Model first = Restore();
+    Restore();
     Together(comm_, [&] { MakePool(); });
-    Together(comm_, [&] { MakeValidation(); });
+    Together(comm_, [&] { held_out_.Make(source_); });
     Say(std::to_string(net_->Size()) + " parameters; pool of " + std::to_string(spec_.geometries) +
         " geometries made in " + Text(Now() - start_, "%.1f") + " s");
     if (step_ > 0) RestartPool();
-    OpenLog();
+    first_step_ = step_;
+    Together(comm_, [&] {
+      if (rank_ == 0 && !spec_.log.empty()) log_ = std::make_unique<TrainingLog>(spec_.log, step_);
+    });
     loop_start_ = Now();
     if (step_ == 0) Validate();
     last_signal_ = spec_.signal ? int(*spec_.signal) : 0;
     last_checkpoint_ = last_said_ = Now();
-    while (step_ < spec_.steps) {
-      const bool checkpoint = Step();
+    while (step_ < spec_.steps && !Stalled()) {
+      TrainingLog::Row row;
+      const bool checkpoint = Step(&row);
       ++step_;
-      if (step_ % spec_.validate_every == 0 || step_ == spec_.steps) Validate();
-      if (log_) std::fputs("\n", log_.get());
+      if (step_ % spec_.validate_every == 0 || step_ == spec_.steps) row.iterations = Validate();
+      if (log_) log_->Write(row);
       if (checkpoint && step_ < spec_.steps) Checkpoint();
     }
+    if (Stalled())
+      Say("no gain in " + std::to_string(spec_.patience) + " validations: training ends at step " +
+          std::to_string(step_));
     TrainingReport report;
     report.steps = step_ - first_step_;
     report.seconds = Now() - start_;
     report.samples_per_second = double(samples_) / std::max(1e-9, training_seconds_);
-    report.rows = best_rows_.empty() ? rows_ : best_rows_;
+    report.rows = best_rows_;
     Publish(report);
     return report;
   }
@@ -86,6 +101,17 @@ private:
              std::to_string(spec_.right_sides) + " a geometry; give 1 up to these");
     if (spec_.steps < 1 || spec_.validate_every < 1 || spec_.validation_geometries < 1)
       refuse("steps, steps between validations and validation geometries: give at least 1 of each");
+    if (sampling_.takes_modes && !spec_.modes)
+      refuse(std::string("sampling ") + sampling_.name +
+             " takes eigenvectors of the geometries, which a data set has: make one with dataset -ritz 100 "
+             "-o FILE and give it with -data FILE");
+    if (spec_.patience < 0) refuse("a patience of fewer than 0 validations");
+    const long kinds = long(spec_.families.size() * spec_.grids.size());
+    if (spec_.geometries / spec_.batch_geometries < kinds)
+      refuse("a pool of " + std::to_string(spec_.geometries) + " geometries is too small for " +
+             std::to_string(spec_.families.size()) + " problems on " + std::to_string(spec_.grids.size()) +
+             " grids where a step takes " + std::to_string(spec_.batch_geometries) + " geometries; give at least " +
+             std::to_string(kinds * spec_.batch_geometries));
   }
 
   void Say(const std::string &line) const {
@@ -94,12 +120,12 @@ private:
 
   /// What has to be equal for a run to go on from a checkpoint.
   std::string Description() const {
-    std::string text = "seed " + std::to_string(spec_.seed) + ", steps " + std::to_string(spec_.steps) + ", rate " +
-                       Text(spec_.rate, "%.17g") + ", pool " + std::to_string(spec_.geometries) + " x " +
-                       std::to_string(spec_.right_sides) + ", batch " + std::to_string(spec_.batch_geometries) + " x " +
-                       std::to_string(spec_.batch_right_sides) + ", validation " +
-                       std::to_string(spec_.validation_geometries) + " every " + std::to_string(spec_.validate_every) +
-                       ", " + Data();
+    std::string text = "loss " + spec_.loss + ", sampling " + spec_.sampling + ", seed " + std::to_string(spec_.seed) +
+                       ", steps " + std::to_string(spec_.steps) + ", rate " + Text(spec_.rate, "%.17g") + ", pool " +
+                       std::to_string(spec_.geometries) + " x " + std::to_string(spec_.right_sides) + ", batch " +
+                       std::to_string(spec_.batch_geometries) + " x " + std::to_string(spec_.batch_right_sides) +
+                       ", validation " + std::to_string(spec_.validation_geometries) + " every " +
+                       std::to_string(spec_.validate_every) + ", " + Data();
     return text;
   }
   std::string Data() const {
@@ -111,7 +137,7 @@ private:
   }
 
   /// Starts from a checkpoint or a model where asked.
-  Model Restore() {
+  void Restore() {
     Model model;
     if (spec_.resume) {
       model = ReadModel(comm_, spec_.checkpoint);
@@ -129,14 +155,11 @@ private:
       adam_->v = model.tensors[2 * count + 1].second;
       step_ = std::stol(model.about["step"]);
       best_score_ = std::stod(model.about["score"]);
+      without_gain_ = std::stol(model.about["without_gain"]);
       seconds_before_ = std::stod(model.about["seconds"]);
-      for (const char *c = model.about["rows"].c_str(); *c; ++c) {
-        TrainingReport::Row row;
-        int used = 0;
-        if (std::sscanf(c, "%lf %lf %n", &row.median, &row.worst, &used) != 2) break;
-        best_rows_.push_back(row);
-        c += used - 1;
-      }
+      best_rows_ = held_out_.Rows();
+      std::istringstream rows(model.about["rows"]);
+      for (auto &row : best_rows_) rows >> row.median >> row.worst;
       Say("going on from step " + std::to_string(step_));
     } else if (!spec_.init.empty()) {
       model = ReadModel(comm_, spec_.init);
@@ -147,7 +170,6 @@ private:
       net_ = NetOf(model, spec_.init);
     }
     net_->RequireGradients(true);
-    return model;
   }
 
   void MakePool() {
@@ -163,47 +185,45 @@ private:
       request.seed = kFirstTrainingSeed + spec_.seed * 100000 + i;
       request.number = number / (families * grids) * groups + group;
       const Geometry geometry = source_(request);
-      const auto classical = classical_->Prepare(MakeOperator(geometry, at::kFloat));
-      pool_[std::size_t(group)].push_back(
-          std::make_unique<LiveGeometry>(geometry, *classical, spec_.right_sides, request.seed));
+      Trained trained{MakeOperator(geometry, at::kFloat), MakeOperator(geometry, at::kDouble), nullptr};
+      const auto classical = classical_->Prepare(trained.single);
+      const Modes modes = sampling_.takes_modes ? spec_.modes(request) : Modes{};
+      trained.sampler = sampling_.make({trained.exact, *classical, spec_.right_sides, request.seed, modes});
+      pool_[std::size_t(group)].push_back(std::move(trained));
     }
   }
 
   void RestartPool() {
     for (std::size_t g = 0; g < pool_.size(); ++g)
       for (std::size_t i = 0; i < pool_[g].size(); ++i)
-        pool_[g][i]->Restart(long(SplitMix64(std::uint64_t(step_) * 1000003 + g * 1009 + i) >> 2));
+        pool_[g][i].sampler->Restart(long(SplitMix64(std::uint64_t(step_) * 1000003 + g * 1009 + i) >> 2));
   }
 
-  void MakeValidation() {
-    long number = 0;
-    for (const std::string &family : spec_.families)
-      for (const Index &n : spec_.grids) {
-        rows_.push_back({family, n, 0, 0});
-        for (long i = 0; i < spec_.validation_geometries; ++i, ++number)
-          if (number % size_ == rank_) held_out_.push_back({number, source_({family, n, kFirstValidationSeed + i, i})});
-      }
-    best_rows_.resize(best_.empty() ? 0 : rows_.size());
-    for (std::size_t r = 0; r < best_rows_.size(); ++r)
-      best_rows_[r].family = rows_[r].family, best_rows_[r].n = rows_[r].n;
+  /// Which of a group's geometries a step takes. All groups take the same size, so that all ranks have the same work;
+  /// problems are mixed.
+  std::size_t Pick(long group, std::uint64_t place) const {
+    const std::uint64_t seed = std::uint64_t(spec_.seed);
+    const auto families = spec_.families.size(), grids = spec_.grids.size();
+    const auto grid = std::size_t(Uniform(seed, kGrid, std::uint64_t(step_)) * double(grids));
+    std::vector<std::size_t> fitting;
+    for (std::size_t i = 0; i < pool_[std::size_t(group)].size(); ++i)
+      if (i / families % grids == grid) fitting.push_back(i);
+    return fitting[std::size_t(Uniform(seed, kGeometry, place) * double(fitting.size()))];
   }
 
   /// One step of training. True where a checkpoint is due.
-  bool Step() {
+  bool Step(TrainingLog::Row *row) {
     const double began = Now();
     ClearGradients(net_.get());
     double loss_sum = 0;
     const long groups = spec_.batch_geometries;
     for (long g = rank_; g < groups; g += size_) {
-      auto &group = pool_[std::size_t(g)];
       const std::uint64_t place = std::uint64_t(step_) * std::uint64_t(groups) + std::uint64_t(g);
-      const auto pick = std::size_t(Uniform(std::uint64_t(spec_.seed), kGeometry, place) * double(group.size()));
-      LiveGeometry &live = *group[pick];
-      const long first = long(Uniform(std::uint64_t(spec_.seed), kFirstSolve, place) * double(live.Solves()));
-      std::vector<long> chosen;
-      for (long i = 0; i < spec_.batch_right_sides; ++i) chosen.push_back((first + i) % live.Solves());
-      const auto prepared = net_->Prepare(live.Operator());
-      const at::Tensor loss = live.Step(*prepared, chosen) / double(groups);
+      const Trained &trained = pool_[std::size_t(g)][Pick(g, place)];
+      const Batch batch = trained.sampler->Draw(spec_.batch_right_sides, place);
+      const at::Tensor q = net_->Prepare(trained.single)->Apply(batch.residual);
+      const at::Tensor loss = loss_.of(trained.single, batch, q) / double(groups);
+      trained.sampler->Advance(q);
       loss.backward();
       loss_sum += loss.item<double>();
     }
@@ -221,20 +241,16 @@ private:
     const at::Tensor total = all.narrow(0, 0, count);
     const double loss = all[count].item<double>(), norm = total.norm().item<double>();
     if (std::isfinite(norm)) adam_->Step(step_, total, net_.get());
-    else ++skipped_;
     samples_ += groups * spec_.batch_right_sides;
     training_seconds_ += Now() - began;
-    Log(loss, norm);
+    *row = {step_ + 1, seconds_before_ + Now() - start_, adam_->Rate(step_), loss, norm, -1};
+    Progress(loss);
     return all[count + 1].item<double>() > 0;
   }
 
-  void Log(double loss, double norm) {
+  void Progress(double loss) {
     smooth_loss_ = smooth_loss_ < 0 ? loss : 0.95 * smooth_loss_ + 0.05 * loss;
-    if (rank_ != 0) return;
     const double now = Now();
-    if (log_)
-      std::fprintf(log_.get(), "%ld,%.1f,%.6g,%.6g,%.6g,", step_ + 1, seconds_before_ + now - start_,
-                   adam_->Rate(step_), loss, norm); // Run() ends the row
     if (now - last_said_ < 10 && step_ + 1 < spec_.steps) return;
     last_said_ = now;
     const double each = (now - loop_start_) / double(step_ + 1 - first_step_);
@@ -242,63 +258,34 @@ private:
         ", about " + Text(each * double(spec_.steps - step_ - 1), "%.0f") + " s left");
   }
 
-  void OpenLog() {
-    first_step_ = step_;
-    if (rank_ != 0 || spec_.log.empty()) return;
-    log_.reset(std::fopen(spec_.log.c_str(), spec_.resume ? "a" : "w"));
-    if (log_ && !spec_.resume) std::fprintf(log_.get(), "step,seconds,rate,loss,gradient_norm,iterations\n");
-  }
-
-  void Validate() {
-    const std::size_t count = rows_.size() * std::size_t(spec_.validation_geometries);
-    std::vector<double> iterations(count, 0);
-    {
-      at::NoGradGuard no_gradients;
-      for (const auto &item : held_out_) {
-        const GridOperator single = MakeOperator(item.second, at::kFloat), op = MakeOperator(item.second, at::kDouble);
-        const auto prepared = net_->Prepare(single);
-        at::Tensor b = at::empty({1, op.partition.n[2], op.partition.n[1], op.partition.n[0]}, at::kDouble);
-        for (std::int64_t i = 0; i < b.numel(); ++i)
-          b.data_ptr<double>()[i] = 2 * Uniform(std::uint64_t(item.first), kValidation, std::uint64_t(i)) - 1;
-        iterations[std::size_t(item.first)] = double(
-            SolveConjugate(op, *prepared, at::kFloat, b * (op.scale > 0), kTolerance, kMostIterations).iterations[0]);
-      }
-    }
-    MPI_Allreduce(MPI_IN_PLACE, iterations.data(), int(count), MPI_DOUBLE, MPI_SUM, comm_);
-    double score = 0;
-    std::string text;
-    for (std::size_t r = 0; r < rows_.size(); ++r) {
-      auto begin = iterations.begin() + std::ptrdiff_t(r) * spec_.validation_geometries;
-      auto end = begin + spec_.validation_geometries;
-      for (auto i = begin; i != end; ++i) score += *i / double(count);
-      std::sort(begin, end);
-      rows_[r].median = *(begin + spec_.validation_geometries / 2);
-      rows_[r].worst = *(end - 1);
-      text += (r ? ", " : "") + rows_[r].family + " " + std::to_string(rows_[r].n[0]) + ": " + Text(rows_[r].median) +
-              " (worst " + Text(rows_[r].worst) + ")";
-    }
-    Say("step " + std::to_string(step_) + ", iterations to 1e-6 on held-out geometries: " + text);
-    if (log_ && step_ > 0) std::fprintf(log_.get(), "%.4f", score);
-    if (best_.empty() || score <= best_score_) {
-      best_score_ = score;
-      best_rows_ = rows_;
+  /// Keeps the parameters if they are the best so far, or all that count. The mean number of iterations.
+  double Validate() {
+    const HeldOut::Score score = held_out_.Measure(*net_);
+    Say("step " + std::to_string(step_) + ", iterations to 1e-6 on held-out geometries: " + Describe(score.rows));
+    without_gain_ = best_.empty() || score.mean < best_score_ ? 0 : without_gain_ + 1;
+    if (best_.empty() || score.mean <= best_score_ || spec_.keep_last) {
+      best_score_ = score.mean;
+      best_rows_ = score.rows;
       best_.clear();
       for (const auto &p : net_->parameters) best_.push_back(p.second.detach().clone());
     }
+    return score.mean;
   }
+  bool Stalled() const { return spec_.patience > 0 && without_gain_ >= spec_.patience; }
 
   void Checkpoint() {
-    if (log_) std::fflush(log_.get());
+    if (log_) log_->Flush();
     Model model = ModelOf(*net_, spec_.architecture, dim_, options_);
     for (std::size_t i = 0; i < best_.size(); ++i)
       model.tensors.push_back({"best:" + net_->parameters[i].first, best_[i]});
     model.tensors.push_back({"adam:m", adam_->m});
     model.tensors.push_back({"adam:v", adam_->v});
     std::string rows;
-    for (const auto &row : best_rows_) rows += Text(row.median) + " " + Text(row.worst) + " ";
+    for (const auto &row : best_rows_) rows += Text(row.median, "%.17g") + " " + Text(row.worst, "%.17g") + " ";
     model.about = {{"training", Description()},
                    {"step", std::to_string(step_)},
                    {"score", Text(best_score_, "%.17g")},
+                   {"without_gain", std::to_string(without_gain_)},
                    {"seconds", Text(seconds_before_ + Now() - start_, "%.3f")},
                    {"rows", rows}};
     Together(comm_, [&] {
@@ -321,20 +308,12 @@ private:
     model.about["training"] = Description();
     model.about["seconds"] = Text(seconds_before_ + report.seconds, "%.1f");
     model.about["ranks"] = std::to_string(size_);
-    std::string metric;
-    for (std::size_t r = 0; r < rows_.size() && r < report.rows.size(); ++r)
-      metric += (r ? ", " : "") + rows_[r].family + " " + std::to_string(rows_[r].n[0]) + ": median " +
-                Text(report.rows[r].median) + ", worst " + Text(report.rows[r].worst);
     model.about["iterations_to_1e-6"] =
-        metric + " (" + std::to_string(spec_.validation_geometries) + " geometries each)";
+        Describe(report.rows) + " (" + std::to_string(spec_.validation_geometries) + " geometries each)";
     Together(comm_, [&] {
       if (rank_ == 0) WriteModel(spec_.output, model);
     });
   }
-
-  struct Close {
-    void operator()(std::FILE *file) const { std::fclose(file); }
-  };
 
   MPI_Comm comm_;
   int rank_ = 0, size_ = 1;
@@ -345,15 +324,17 @@ private:
   int dim_;
   std::unique_ptr<Net> net_, classical_;
   std::unique_ptr<Adam> adam_;
-  std::vector<std::vector<std::unique_ptr<LiveGeometry>>> pool_; ///< by group; empty for other ranks' groups
-  std::vector<std::pair<long, Geometry>> held_out_;
-  std::vector<TrainingReport::Row> rows_, best_rows_;
+  std::vector<std::vector<Trained>> pool_; ///< by group; empty for other ranks' groups
+  HeldOut held_out_;
+  const Loss &loss_;
+  const Sampling &sampling_;
+  std::vector<TrainingReport::Row> best_rows_;
   std::vector<at::Tensor> best_;
   double best_score_ = 0, smooth_loss_ = -1, training_seconds_ = 0, seconds_before_ = 0;
   double start_ = 0, loop_start_ = 0, last_checkpoint_ = 0, last_said_ = 0;
-  long step_ = 0, first_step_ = 0, samples_ = 0, skipped_ = 0;
+  long step_ = 0, first_step_ = 0, samples_ = 0, without_gain_ = 0;
   int last_signal_ = 0;
-  std::unique_ptr<std::FILE, Close> log_;
+  std::unique_ptr<TrainingLog> log_;
 };
 
 } // namespace

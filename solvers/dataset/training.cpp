@@ -32,18 +32,32 @@ std::string OptionOf(const DataSet &set, const std::string &key) {
   return "";
 }
 
-nets::Geometry Take(const DataSet &set, const nets::GeometryRequest &request) {
+/// The number of a sample in the data set.
+std::size_t Locate(const DataSet &set, const nets::GeometryRequest &request) {
   const Numbers all = Find(set, request.family, request.n);
   if (request.number >= long(all.size()))
-    throw std::runtime_error("data set '" + set.Path() + "' has " + std::to_string(all.size()) +
-                             " geometries, singular ones aside, of " + request.family + " " + SizeText(request.n) +
-                             ", fewer than are asked for; lower -" +
-                             (request.seed < nets::kFirstTrainingSeed ? "validation" : "pool") +
-                             "_geometries or make a larger one");
+    throw std::runtime_error(
+        "data set '" + set.Path() + "' has " + std::to_string(all.size()) + " geometries, singular ones aside, of " +
+        request.family + " " + SizeText(request.n) + ", fewer than are asked for; lower -" +
+        (request.seed < nets::kFirstTrainingSeed ? "validation" : "pool") + "_geometries or make a larger one");
+  return all[std::size_t(request.number)];
+}
+
+nets::Geometry TakeGeometry(const DataSet &set, const nets::GeometryRequest &request) {
   nets::Geometry geometry;
-  if (set.ReadGeometry(all[std::size_t(request.number)], &geometry))
+  if (set.ReadGeometry(Locate(set, request), &geometry))
     throw std::runtime_error("data set '" + set.Path() + "' could not be read");
   return geometry;
+}
+
+nets::Modes TakeModes(const DataSet &set, const nets::GeometryRequest &request) {
+  DataSample sample;
+  if (set.Read(Locate(set, request), &sample))
+    throw std::runtime_error("data set '" + set.Path() + "' could not be read");
+  if (sample.mode_values.empty())
+    throw std::runtime_error("data set '" + set.Path() + "' has no eigenvectors on grid " + SizeText(request.n) +
+                             "; make it with -ritz 100, and with -small_cells for grids this large");
+  return {sample.mode_values, sample.modes};
 }
 
 PetscErrorCode OpenSplit(MPI_Comm comm, const char *key, const char *split, const std::string &path,
@@ -51,8 +65,8 @@ PetscErrorCode OpenSplit(MPI_Comm comm, const char *key, const char *split, cons
   PetscFunctionBeginUser;
   std::unique_ptr<DataSet> opened;
   PetscCall(DataSet::Open(comm, path, &opened));
-  PetscCheck(opened->Split() == split, comm, PETSC_ERR_USER_INPUT,
-             "-%s: '%s' holds %s geometries, expected %s ones", key, path.c_str(), opened->Split().c_str(), split);
+  PetscCheck(opened->Split() == split, comm, PETSC_ERR_USER_INPUT, "-%s: '%s' holds %s geometries, expected %s ones",
+             key, path.c_str(), opened->Split().c_str(), split);
   *set = std::move(opened);
   PetscFunctionReturn(0);
 }
@@ -92,9 +106,10 @@ PetscErrorCode GeometriesOfData(MPI_Comm comm, const std::string &training, cons
   parameters.wall_alpha = std::atof(OptionOf(*set, "wall_alpha").c_str());
   const nets::GeometrySource made = TrainingGeometries(parameters);
   *source = [set, held_out, made](const nets::GeometryRequest &request) {
-    if (request.seed >= nets::kFirstTrainingSeed) return Take(*set, request);
-    return held_out ? Take(*held_out, request) : made(request);
+    if (request.seed >= nets::kFirstTrainingSeed) return TakeGeometry(*set, request);
+    return held_out ? TakeGeometry(*held_out, request) : made(request);
   };
+  spec->modes = [set](const nets::GeometryRequest &request) { return TakeModes(*set, request); };
   PetscFunctionReturn(0);
 }
 

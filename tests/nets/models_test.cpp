@@ -1,12 +1,10 @@
-// Architectures, model files and training.
+// Architectures and model files.
 #include "nets/model_file.h"
 #include "nets/training/conjugate.h"
-#include "nets/training/trainer.h"
 #include "solvers/ksp/dcdm.h"
 #include "solvers/linear_system.h"
 #include "solvers/pc/neural.h"
 #include "solvers/pc/neural/geometry.h"
-#include "solvers/training_geometry.h"
 #include "tests/nets/test_operator.h"
 #include "tests/scratch_folder.h"
 #include <cmath>
@@ -356,89 +354,6 @@ TEST(Architecture, RefusesOptionsThatMakeNoSense) {
   EXPECT_THROW(FillOptions(v, {{"chanels", "8"}}), std::invalid_argument);
   for (const char *value : {"", "0", "x", "8x", "1e9", "-3"})
     EXPECT_THROW(v.make(FillOptions(v, {{"channels", value}}), 2, 1), std::invalid_argument) << value;
-}
-
-TrainingSpec SmallTraining(const ScratchFolder &folder, const std::string &name) {
-  TrainingSpec spec;
-  spec.grids = {{16, 16, 1}, {12, 20, 1}};
-  spec.steps = 24;
-  spec.geometries = 8;
-  spec.right_sides = 4;
-  spec.batch_right_sides = 2;
-  spec.validate_every = 12;
-  spec.validation_geometries = 2;
-  spec.output = folder / name;
-  return spec;
-}
-
-at::Tensor Parameters(const Model &model) {
-  std::vector<at::Tensor> parts;
-  for (const auto &t : model.tensors) parts.push_back(t.second.flatten());
-  return at::cat(parts);
-}
-
-TEST(Training, GivesTheSameModelOnAnyNumberOfRanks) {
-  ScratchFolder folder;
-  const GeometrySource source = krylearn::TrainingGeometries({});
-  TrainingSpec spec = SmallTraining(folder, "all.pt");
-  const TrainingReport all = Train(PETSC_COMM_WORLD, spec, source);
-  spec.output = folder / "one" + std::to_string(Rank()) + ".pt";
-  const TrainingReport one = Train(MPI_COMM_SELF, spec, source);
-  const Model model = ReadModel(PETSC_COMM_WORLD, folder / "all.pt");
-  const at::Tensor a = Parameters(model), b = Parameters(ReadModel(MPI_COMM_SELF, spec.output));
-  EXPECT_LT((a - b).norm().item<double>(), 1e-3 * a.norm().item<double>());
-  ASSERT_EQ(all.rows.size(), 2u);
-  for (std::size_t r = 0; r < 2; ++r) EXPECT_EQ(all.rows[r].median, one.rows[r].median);
-  EXPECT_EQ(model.about.at("data"), "obstacles 16x16 12x20");
-  MPI_Barrier(PETSC_COMM_WORLD);
-}
-
-TEST(Training, LowersTheNumberOfIterations) {
-  ScratchFolder folder;
-  TrainingSpec spec = SmallTraining(folder, "m.pt");
-  spec.grids = {{24, 24, 1}};
-  spec.steps = 60;
-  spec.validate_every = 60;
-  spec.rate = 5e-3;
-  std::string first;
-  spec.say = [&](const std::string &line) {
-    if (line.find("step 0,") == 0) first = line;
-  };
-  const TrainingReport report = Train(PETSC_COMM_WORLD, spec, krylearn::TrainingGeometries({}));
-  if (Rank() == 0) {
-    const auto at = first.find("24: ");
-    ASSERT_NE(at, std::string::npos) << first;
-    EXPECT_LE(report.rows[0].median, std::stod(first.substr(at + 4)) - 3) << first;
-  }
-}
-
-/// Thrown where a run is meant to end.
-struct Interrupted : std::runtime_error {
-  Interrupted() : std::runtime_error("interrupted") {}
-};
-
-TEST(Training, GoesOnFromACheckpointAsIfNothingHadHappened) {
-  ScratchFolder folder;
-  const GeometrySource source = krylearn::TrainingGeometries({});
-  const std::string mine = "r" + std::to_string(Rank());
-  TrainingSpec spec = SmallTraining(folder, mine + "whole.pt");
-  spec.checkpoint = folder / mine + "checkpoint";
-  spec.checkpoint_seconds = -1; // after every step
-  Train(MPI_COMM_SELF, spec, source);
-  const at::Tensor whole = Parameters(ReadModel(MPI_COMM_SELF, spec.output));
-  spec.output = folder / mine + "second.pt";
-  spec.say = [](const std::string &line) {
-    if (line.find("checkpoint at step 15") == 0) throw Interrupted();
-  };
-  EXPECT_THROW(Train(MPI_COMM_SELF, spec, source), Interrupted);
-  spec.say = nullptr;
-  spec.resume = true;
-  const TrainingReport rest = Train(MPI_COMM_SELF, spec, source);
-  EXPECT_EQ(rest.steps, 9);
-  EXPECT_EQ(Largest(Parameters(ReadModel(MPI_COMM_SELF, spec.output)) - whole), 0);
-  spec.rate = 1e-3;
-  EXPECT_THROW(Train(MPI_COMM_SELF, spec, source), std::runtime_error); // another training
-  MPI_Barrier(PETSC_COMM_WORLD);
 }
 
 } // namespace

@@ -1,0 +1,330 @@
+// Losses, samplings, the trainer and its log.
+#include "meshes/random.h"
+#include "nets/model_file.h"
+#include "nets/training/conjugate.h"
+#include "nets/training/loss.h"
+#include "nets/training/trainer.h"
+#include "nets/training/training_log.h"
+#include "solvers/training_geometry.h"
+#include "tests/nets/parts.h"
+#include "tests/scratch_folder.h"
+#include <cmath>
+#include <fstream>
+#include <limits>
+
+using namespace krylearn::nets;
+using namespace krylearn_test;
+
+namespace {
+
+Geometry SomeGeometry(const std::string &family = "obstacles") {
+  return krylearn::TrainingGeometries({})({family, {14, 12, 1}, kFirstTrainingSeed, 0});
+}
+
+/// A geometry with everything that samplers and losses take, on each rank for itself.
+struct Setting {
+  GridOperator single, exact;
+  std::unique_ptr<Net> net;
+  std::unique_ptr<Prepared> solver;
+  Modes modes;
+
+  explicit Setting(const Geometry &geometry)
+      : single(MakeOperator(geometry, at::kFloat)), exact(MakeOperator(geometry, at::kDouble)),
+        net(VCycle().make(VCycle().defaults, 2, 0)) {
+    at::NoGradGuard no_gradients;
+    solver = net->Prepare(single);
+  }
+  std::unique_ptr<Sampler> Make(const std::string &sampling, long seed = 5) const {
+    return FindSampling(sampling).make({exact, *solver, 6, seed, modes});
+  }
+};
+
+/// A box whose eigenvectors are cosines along x: Neumann sides all around but above.
+Setting WithModes(long count) {
+  Setting setting(SomeGeometry("box"));
+  const Index &n = setting.exact.partition.n;
+  const at::Tensor x = (at::arange(n[0], at::kDouble) + 0.5) * (M_PI / double(n[0])),
+                   y = (at::arange(n[1], at::kDouble) + 0.5) * (M_PI / double(n[1]));
+  for (long m = 0; m < count; ++m) {
+    at::Tensor v = (at::cos(x * double(m)) * at::cos(y * 0.5).view({-1, 1})).view({1, 1, n[1], n[0]});
+    v = v / v.norm();
+    setting.modes.values.push_back((v * setting.exact.Apply(v)).sum().item<double>());
+    const at::Tensor single = v.to(at::kFloat).contiguous();
+    setting.modes.vectors.insert(setting.modes.vectors.end(), single.data_ptr<float>(),
+                                 single.data_ptr<float>() + single.numel());
+  }
+  // As a data set pads what it has too little of.
+  setting.modes.values.push_back(std::numeric_limits<double>::quiet_NaN());
+  setting.modes.vectors.resize(setting.modes.vectors.size() + std::size_t(n[0] * n[1]), 0.0f);
+  return setting;
+}
+
+TEST(Sampling, GivesResidualsOfNormOneAndTheEnergiesOfTheirErrors) {
+  const Setting setting = WithModes(5);
+  for (const auto &sampling : Samplings()) {
+    SCOPED_TRACE(sampling.name);
+    const auto sampler = setting.Make(sampling.name);
+    for (std::uint64_t place = 0; place < 4; ++place) {
+      const Batch batch = sampler->Draw(3, place);
+      const at::Tensor r = batch.residual.to(at::kDouble);
+      const at::Tensor e = SolveExactly(setting.exact, *setting.solver, r);
+      ASSERT_EQ(r.size(0), 3);
+      for (std::int64_t i = 0; i < 3; ++i) {
+        EXPECT_NEAR(r[i].norm().item<double>(), 1, 1e-6);
+        EXPECT_NEAR(batch.energy[i].item<double>() / (e[i] * r[i]).sum().item<double>(), 1, 1e-4);
+      }
+      sampler->Advance(e.to(at::kFloat) + 0.3 * r.to(at::kFloat));
+    }
+  }
+}
+
+TEST(Sampling, StartsAgainWithoutATraceOfWhatWasBefore) {
+  const Setting setting = WithModes(5);
+  for (const auto &sampling : Samplings()) {
+    SCOPED_TRACE(sampling.name);
+    const auto used = setting.Make(sampling.name, 5), fresh = setting.Make(sampling.name, 5);
+    for (std::uint64_t place = 0; place < 30; ++place) used->Advance(used->Draw(4, place).residual);
+    used->Restart(77);
+    fresh->Restart(77);
+    for (std::uint64_t place = 30; place < 33; ++place) {
+      const Batch a = used->Draw(4, place), b = fresh->Draw(4, place);
+      EXPECT_EQ(Largest(a.residual - b.residual), 0);
+      EXPECT_EQ(Largest(a.energy - b.energy), 0);
+      used->Advance(a.residual);
+      fresh->Advance(b.residual);
+    }
+    EXPECT_GT(Largest(used->Draw(4, 40).residual - used->Draw(4, 41).residual), 0);
+  }
+}
+
+TEST(Sampling, OfRitzVectorsPrefersTheLowerHalf) {
+  const Setting setting = WithModes(6);
+  const auto sampler = setting.Make("ritz");
+  const at::Tensor r = sampler->Draw(400, 0).residual.to(at::kDouble).flatten(1);
+  const Index &n = setting.exact.partition.n;
+  const at::Tensor vectors = at::empty({6, n[1] * n[0]}, at::kDouble);
+  std::copy(setting.modes.vectors.begin(), setting.modes.vectors.begin() + vectors.numel(), vectors.data_ptr<double>());
+  const at::Tensor parts = at::matmul(r, vectors.t());
+  EXPECT_NEAR((parts * parts).sum(1).min().item<double>(), 1, 1e-5); // nothing else is in them
+  const at::Tensor strength = (parts * parts).mean(0);
+  const double ratio = (strength.narrow(0, 0, 3).sum() / strength.narrow(0, 3, 3).sum()).item<double>();
+  EXPECT_GT(ratio, 15); // about 30: nine times as strong, then normalised
+  EXPECT_THROW(setting.Make("ritzz"), std::invalid_argument);
+}
+
+TEST(Sampling, OfLiveSolvesConvergesWithTheDirectionsThatItIsGiven) {
+  const Setting setting(SomeGeometry());
+  const auto sampler = setting.Make("krylov");
+  // Through several lives of each solve.
+  for (int step = 0; step < 40; ++step) {
+    const Batch batch = sampler->Draw(6, 0);
+    at::NoGradGuard no_gradients;
+    const at::Tensor q = setting.solver->Apply(batch.residual);
+    const at::Tensor loss = FindLoss("anorm").of(setting.single, batch, q);
+    EXPECT_GT(loss.item<double>(), 0);
+    EXPECT_LT(loss.item<double>(), 0.9);
+    sampler->Advance(q);
+  }
+  // Directions that are none do no harm.
+  for (const double bad : {0.0, std::nan("")}) {
+    const Batch batch = sampler->Draw(6, 0);
+    sampler->Advance(at::full_like(batch.residual, bad));
+    EXPECT_TRUE(at::isfinite(sampler->Draw(6, 0).residual).all().item<bool>());
+  }
+}
+
+TEST(Loss, IsNothingForTheErrorItself) {
+  const Setting setting(SomeGeometry());
+  const auto sampler = setting.Make("white");
+  const Batch batch = sampler->Draw(4, 0);
+  const at::Tensor e = SolveExactly(setting.exact, *setting.solver, batch.residual.to(at::kDouble)).to(at::kFloat);
+  for (const auto &loss : Losses()) {
+    SCOPED_TRACE(loss.name);
+    EXPECT_LT(std::abs(loss.of(setting.single, batch, e).item<double>()), 1e-3);
+    EXPECT_GT(loss.of(setting.single, batch, batch.residual).item<double>(), 0.1);
+    EXPECT_TRUE(std::isfinite(loss.of(setting.single, batch, at::zeros_like(e)).item<double>()));
+    // All but the plain residual leave the length of the direction free.
+    const double change = loss.of(setting.single, batch, e * 3).item<double>();
+    if (std::string(loss.name) == "residual") EXPECT_NEAR(change, 2, 1e-3);
+    else EXPECT_LT(std::abs(change), 1e-3);
+  }
+  EXPECT_THROW(FindLoss("energy"), std::invalid_argument);
+}
+
+TEST(Loss, IsWhatAStepOfConjugateDirectionsLeaves) {
+  const Setting setting(SomeGeometry());
+  const auto sampler = setting.Make("krylov");
+  at::NoGradGuard no_gradients;
+  sampler->Advance(sampler->Draw(6, 0).residual);
+  const Batch batch = sampler->Draw(6, 0); // solves last two steps at least, so the window holds the first
+  const at::Tensor q = setting.solver->Apply(batch.residual), d = Orthogonal(q, batch.window).to(at::kDouble);
+  const at::Tensor r = batch.residual.to(at::kDouble), Ad = setting.exact.Apply(d);
+  const at::Tensor e = SolveExactly(setting.exact, *setting.solver, r);
+  const auto sums = [](const at::Tensor &a, const at::Tensor &b) { return (a * b).sum({1, 2, 3}); };
+  const at::Tensor left = e - PerSolve(sums(d, r) / sums(d, Ad)) * d;
+  const double expected = (sums(left, setting.exact.Apply(left)) / sums(e, r)).mean().item<double>();
+  EXPECT_NEAR(FindLoss("anorm").of(setting.single, batch, q).item<double>(), expected, 1e-4);
+  EXPECT_LT(Largest(sums(d, batch.window[1].Ad.to(at::kDouble))), 1e-4 * Largest(sums(d, Ad).sqrt()));
+}
+
+TrainingSpec SmallTraining(const ScratchFolder &folder, const std::string &name) {
+  TrainingSpec spec;
+  spec.grids = {{16, 16, 1}, {12, 20, 1}};
+  spec.steps = 24;
+  spec.geometries = 8;
+  spec.right_sides = 4;
+  spec.batch_right_sides = 2;
+  spec.validate_every = 12;
+  spec.validation_geometries = 2;
+  spec.output = folder / name;
+  return spec;
+}
+
+at::Tensor Parameters(const Model &model) {
+  std::vector<at::Tensor> parts;
+  for (const auto &t : model.tensors) parts.push_back(t.second.flatten());
+  return at::cat(parts);
+}
+
+TEST(Training, GivesTheSameModelOnAnyNumberOfRanks) {
+  ScratchFolder folder;
+  const GeometrySource source = krylearn::TrainingGeometries({});
+  TrainingSpec spec = SmallTraining(folder, "all.pt");
+  const TrainingReport all = Train(PETSC_COMM_WORLD, spec, source);
+  spec.output = folder / "one" + std::to_string(Rank()) + ".pt";
+  const TrainingReport one = Train(MPI_COMM_SELF, spec, source);
+  const Model model = ReadModel(PETSC_COMM_WORLD, folder / "all.pt");
+  const at::Tensor a = Parameters(model), b = Parameters(ReadModel(MPI_COMM_SELF, spec.output));
+  EXPECT_LT((a - b).norm().item<double>(), 1e-3 * a.norm().item<double>());
+  ASSERT_EQ(all.rows.size(), 2u);
+  for (std::size_t r = 0; r < 2; ++r) EXPECT_EQ(all.rows[r].median, one.rows[r].median);
+  EXPECT_EQ(model.about.at("data"), "obstacles 16x16 12x20");
+  MPI_Barrier(PETSC_COMM_WORLD);
+}
+
+TEST(Training, LowersTheNumberOfIterations) {
+  ScratchFolder folder;
+  TrainingSpec spec = SmallTraining(folder, "m.pt");
+  spec.grids = {{24, 24, 1}};
+  spec.steps = 60;
+  spec.validate_every = 60;
+  spec.rate = 5e-3;
+  std::string first;
+  spec.say = [&](const std::string &line) {
+    if (line.find("step 0,") == 0) first = line;
+  };
+  const TrainingReport report = Train(PETSC_COMM_WORLD, spec, krylearn::TrainingGeometries({}));
+  if (Rank() == 0) {
+    const auto at = first.find("24: median ");
+    ASSERT_NE(at, std::string::npos) << first;
+    EXPECT_LE(report.rows[0].median, std::stod(first.substr(at + 11)) - 3) << first;
+  }
+}
+
+TEST(Training, RefusesRecipesThatCannotWork) {
+  ScratchFolder folder;
+  const GeometrySource source = krylearn::TrainingGeometries({});
+  const auto complaint = [&](const std::function<void(TrainingSpec *)> &change) {
+    TrainingSpec spec = SmallTraining(folder, "m.pt");
+    change(&spec);
+    try {
+      Train(PETSC_COMM_WORLD, spec, source);
+      return std::string();
+    } catch (const std::exception &e) { return std::string(e.what()); }
+  };
+  EXPECT_NE(complaint([](TrainingSpec *s) { s->loss = "norm"; }).find("known are: anorm, residual, paper"),
+            std::string::npos);
+  EXPECT_NE(complaint([](TrainingSpec *s) { s->sampling = "grey"; }).find("known are: krylov, ritz, white"),
+            std::string::npos);
+  EXPECT_NE(complaint([](TrainingSpec *s) { s->sampling = "ritz"; }).find("dataset -ritz 100"), std::string::npos);
+  EXPECT_NE(complaint([](TrainingSpec *s) { s->geometries = 4; }).find("give at least 8"), std::string::npos);
+}
+
+TEST(Training, EndsWhereNothingIsGainedAnyMore) {
+  ScratchFolder folder;
+  TrainingSpec spec = SmallTraining(folder, "m.pt");
+  spec.rate = 0;
+  spec.validate_every = 3;
+  spec.patience = 2;
+  spec.log = folder / "m.csv";
+  const TrainingReport report = Train(PETSC_COMM_WORLD, spec, krylearn::TrainingGeometries({}));
+  EXPECT_EQ(report.steps, 6);
+  EXPECT_GT(report.rows.at(1).median, 0);
+}
+
+TEST(Training, KeepsTheBestModelUnlessTheLastIsWanted) {
+  ScratchFolder folder;
+  const GeometrySource source = krylearn::TrainingGeometries({});
+  TrainingSpec spec = SmallTraining(folder, "m.pt");
+  spec.rate = 1; // which does harm
+  Train(PETSC_COMM_WORLD, spec, source);
+  const auto fresh = VCycle().make(VCycle().defaults, 2, spec.seed);
+  const at::Tensor first = Parameters(ModelOf(*fresh, "vcycle", 2, {}));
+  EXPECT_EQ(Largest(Parameters(ReadModel(PETSC_COMM_WORLD, spec.output)) - first), 0);
+  spec.keep_last = true;
+  spec.output = folder / "last.pt";
+  const TrainingReport last = Train(PETSC_COMM_WORLD, spec, source);
+  EXPECT_GT(Largest(Parameters(ReadModel(PETSC_COMM_WORLD, spec.output)) - first), 0);
+  EXPECT_GT(last.rows.at(0).median, 30);
+}
+
+std::vector<std::string> Lines(const std::string &path) {
+  std::vector<std::string> lines;
+  std::ifstream file(path);
+  for (std::string line; std::getline(file, line);) lines.push_back(line);
+  return lines;
+}
+
+/// On all ranks: what a checkpoint holds is enough to end with the same model, bit for bit.
+TEST(Training, GoesOnFromACheckpointAsIfNothingHadHappened) {
+  ScratchFolder folder;
+  const GeometrySource source = krylearn::TrainingGeometries({});
+  for (const char *sampling : {"krylov", "white"}) {
+    SCOPED_TRACE(sampling);
+    TrainingSpec spec = SmallTraining(folder, "whole.pt");
+    spec.sampling = sampling;
+    spec.checkpoint = folder / "checkpoint";
+    spec.checkpoint_seconds = -1; // after every step
+    spec.log = folder / "whole.csv";
+    const std::string kept = folder / "kept";
+    spec.say = [&](const std::string &line) { // on rank 0
+      if (line.find("checkpoint at step 15:") != 0) return;
+      std::filesystem::copy_file(spec.checkpoint, kept, std::filesystem::copy_options::overwrite_existing);
+    };
+    Train(PETSC_COMM_WORLD, spec, source);
+    const at::Tensor whole = Parameters(ReadModel(PETSC_COMM_WORLD, spec.output));
+    const std::size_t rows = Lines(spec.log).size();
+    EXPECT_EQ(rows, 25u);
+    MPI_Barrier(PETSC_COMM_WORLD);
+    spec.output = folder / "second.pt";
+    spec.checkpoint = kept;
+    spec.say = nullptr;
+    spec.resume = true;
+    const TrainingReport rest = Train(PETSC_COMM_WORLD, spec, source);
+    EXPECT_EQ(rest.steps, 9);
+    EXPECT_EQ(Largest(Parameters(ReadModel(PETSC_COMM_WORLD, spec.output)) - whole), 0);
+    EXPECT_EQ(Lines(spec.log).size(), rows); // those after the checkpoint are written anew
+    spec.rate = 1e-3;
+    EXPECT_THROW(Train(PETSC_COMM_WORLD, spec, source), std::runtime_error); // another training
+  }
+}
+
+TEST(Training, WritesACheckpointWhenASignalAsksForIt) {
+  ScratchFolder folder;
+  TrainingSpec spec = SmallTraining(folder, "m.pt");
+  volatile std::sig_atomic_t signals = 0;
+  spec.signal = &signals;
+  spec.checkpoint = folder / "checkpoint";
+  long checkpoints = 0;
+  spec.say = [&](const std::string &line) {
+    if (line.find("step 12,") == 0) signals = signals + 1;
+    if (line.find("checkpoint at step 13:") == 0) ++checkpoints;
+  };
+  Train(PETSC_COMM_WORLD, spec, krylearn::TrainingGeometries({}));
+  if (Rank() == 0) {
+    EXPECT_EQ(checkpoints, 1);
+    EXPECT_TRUE(std::filesystem::exists(spec.checkpoint));
+  }
+}
+
+} // namespace
