@@ -29,8 +29,8 @@ struct PC_NMG {
   std::unique_ptr<nmg::Hierarchy> hierarchy;
   std::vector<nmg::IsolatedRow> isolated;
   Array scale, b, x;
-  double unit = 1;   ///< of the matrix
-  double in = 1;     ///< what residuals are multiplied by, to be of order 1 at the start of a solve
+  double unit = 1; ///< of the matrix
+  ResidualScale scale_in;
 };
 
 /// Runs `call`; C++ exceptions become PETSc errors here, at the boundary.
@@ -39,9 +39,7 @@ template <class Call> PetscErrorCode Guarded(MPI_Comm comm, Call &&call) {
     return call();
   } catch (const std::bad_alloc &) {
     SETERRQ(comm, PETSC_ERR_MEM, "PCNMG ran out of memory; use more ranks or a smaller grid");
-  } catch (const std::exception &e) {
-    SETERRQ(comm, PETSC_ERR_LIB, "PCNMG failed: %s", e.what());
-  }
+  } catch (const std::exception &e) { SETERRQ(comm, PETSC_ERR_LIB, "PCNMG failed: %s", e.what()); }
 }
 
 PC_NMG *Data(PC pc) { return static_cast<PC_NMG *>(pc->data); }
@@ -52,6 +50,7 @@ PetscErrorCode PCReset_NMG(PC pc) {
   PetscCall(nmg->grid.Reset());
   nmg->hierarchy.reset();
   nmg->isolated.clear();
+  for (Array *array : {&nmg->scale, &nmg->b, &nmg->x}) *array = Array();
   PetscFunctionReturn(0);
 }
 
@@ -97,19 +96,20 @@ PetscErrorCode PCSetUp_NMG(PC pc) {
 void Enter(const PC_NMG &nmg, const PetscScalar *from, Array *to) {
   const Layout &l = nmg.grid.Box()->layout;
   const PetscInt count = l.hi[0] - l.lo[0];
+  const double factor = nmg.scale_in.factor;
   for (PetscInt k = l.lo[2]; k < l.hi[2]; ++k)
     for (PetscInt j = l.lo[1]; j < l.hi[1]; ++j, from += count) {
       const std::ptrdiff_t at = l.At(l.lo[0], j, k);
       float *__restrict out = to->data() + at;
       const float *__restrict s = nmg.scale.data() + at;
-      for (PetscInt i = 0; i < count; ++i) out[i] = s[i] * float(nmg.in * from[i]);
+      for (PetscInt i = 0; i < count; ++i) out[i] = s[i] * float(factor * from[i]);
     }
 }
 
 void Leave(const PC_NMG &nmg, const Array &from, PetscScalar *to) {
   const Layout &l = nmg.grid.Box()->layout;
   const PetscInt count = l.hi[0] - l.lo[0];
-  const double factor = 1 / (nmg.in * nmg.unit);
+  const double factor = 1 / (nmg.scale_in.factor * nmg.unit);
   for (PetscInt k = l.lo[2]; k < l.hi[2]; ++k)
     for (PetscInt j = l.lo[1]; j < l.hi[1]; ++j, to += count) {
       const std::ptrdiff_t at = l.At(l.lo[0], j, k);
@@ -121,7 +121,10 @@ void Leave(const PC_NMG &nmg, const Array &from, PetscScalar *to) {
 PetscErrorCode PCApply_NMG(PC pc, Vec r, Vec z) {
   PC_NMG *nmg = Data(pc);
   PetscFunctionBegin;
+  PetscCheck(nmg->hierarchy, PetscObjectComm((PetscObject)pc), PETSC_ERR_ARG_WRONGSTATE,
+             "PCNMG has nothing to apply, because its set-up has failed; mend the matrix and set up again");
   PetscCall(PetscLogEventBegin(Log().nmg_apply, pc, 0, 0, 0));
+  PetscCall(nmg->scale_in.Look(r));
   const PetscScalar *in;
   PetscScalar *out;
   PetscCall(nmg->grid.Enter(r, z, &in, &out));
@@ -134,13 +137,15 @@ PetscErrorCode PCApply_NMG(PC pc, Vec r, Vec z) {
   PetscFunctionReturn(0);
 }
 
-/// Residuals shrink from the size of the right-hand side; that much single precision has to hold.
-PetscErrorCode PCPreSolve_NMG(PC pc, KSP, Vec b, Vec) {
+PetscErrorCode PCPreSolve_NMG(PC pc, KSP, Vec, Vec) {
   PetscFunctionBegin;
-  PetscReal largest;
-  PetscCall(VecNorm(b, NORM_INFINITY, &largest));
-  Data(pc)->in = largest > 0 && std::isfinite(largest) ? std::ldexp(1.0, -std::ilogb(largest)) : 1;
-  if (!std::isfinite(Data(pc)->in)) Data(pc)->in = 1;
+  Data(pc)->scale_in.Begin();
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode PCPostSolve_NMG(PC pc, KSP, Vec, Vec) {
+  PetscFunctionBegin;
+  Data(pc)->scale_in.End();
   PetscFunctionReturn(0);
 }
 
@@ -153,6 +158,13 @@ PetscErrorCode PCView_NMG(PC pc, PetscViewer viewer) {
   const nmg::Options &o = nmg->options;
   PetscCall(PetscViewerASCIIPrintf(viewer, "  %s transfers, %s cycle, Chebyshev-Jacobi smoothing, single precision\n",
                                    kWeightNames[int(o.weights)], kCycleNames[int(o.cycle)]));
+  const Int3 &natural = nmg->grid.natural;
+  if (natural[0] > 0)
+    PetscCall(PetscViewerASCIIPrintf(
+        viewer, "  natural ordering of %" PetscInt_FMT " x %" PetscInt_FMT " x %" PetscInt_FMT " cells\n", natural[0],
+        natural[1], natural[2]));
+  PetscCall(
+      PetscViewerASCIIPrintf(viewer, "  levels of at most %" PetscInt_FMT " cells held by every rank\n", o.replicate));
   if (!nmg->hierarchy) PetscFunctionReturn(0);
   const PetscInt sweeps = nmg->hierarchy->Sweeps();
   PetscCall(PetscViewerASCIIPrintf(viewer, "  %" PetscInt_FMT " + %" PetscInt_FMT " sweeps\n", sweeps, sweeps));
@@ -179,13 +191,13 @@ PetscErrorCode PCSetFromOptions_NMG(PC pc, PetscOptionItems *PetscOptionsObject)
   PetscOptionsHeadBegin(PetscOptionsObject, "PCNMG options");
   nmg::Options &o = nmg->options;
   const Int3 &natural = nmg->grid.natural;
-  PetscInt grid[3] = {natural[0], natural[1], natural[2]}, count = 3;
+  PetscInt grid[4] = {natural[0], natural[1], natural[2]}, count = 4;
   PetscBool given;
   PetscEnum weights = PetscEnum(o.weights), cycle = PetscEnum(o.cycle);
   PetscInt sweeps = o.sweeps, replicate = o.replicate;
   PetscCall(PetscOptionsIntArray("-pc_nmg_grid", "Cells nx,ny[,nz] of a matrix in natural ordering, x fastest",
                                  "PCNMGSetGrid", grid, &count, &given));
-  PetscCheck(!given || count >= 2, PetscObjectComm((PetscObject)pc), PETSC_ERR_USER_INPUT,
+  PetscCheck(!given || count == 2 || count == 3, PetscObjectComm((PetscObject)pc), PETSC_ERR_USER_INPUT,
              "-pc_nmg_grid needs two numbers (2D) or three (3D)");
   if (given) PetscCall(PCNMGSetGrid(pc, grid[0], grid[1], count > 2 ? grid[2] : 1));
   PetscCall(PetscOptionsEnum("-pc_nmg_weights", "How levels are connected", "PCNMGSetWeights", kWeightNames, weights,
@@ -194,8 +206,8 @@ PetscErrorCode PCSetFromOptions_NMG(PC pc, PetscOptionItems *PetscOptionsObject)
   PetscCall(PetscOptionsEnum("-pc_nmg_cycle", "Visits of coarse levels", "PCNMGSetCycle", kCycleNames, cycle, &cycle,
                              &given));
   if (given) PetscCall(PCNMGSetCycle(pc, kCycleNames[int(cycle)]));
-  PetscCall(PetscOptionsInt("-pc_nmg_sweeps", "Smoothing sweeps before and after, 0: chosen by anisotropy", "PCNMGSetSweeps", sweeps, &sweeps,
-                            &given));
+  PetscCall(PetscOptionsInt("-pc_nmg_sweeps", "Smoothing sweeps before and after, 0: chosen by anisotropy",
+                            "PCNMGSetSweeps", sweeps, &sweeps, &given));
   if (given) PetscCall(PCNMGSetSweeps(pc, sweeps));
   PetscCall(PetscOptionsInt("-pc_nmg_replicate", "Levels of at most so many cells are held whole by every rank",
                             "PCNMGSetReplicate", replicate, &replicate, &given));
@@ -228,6 +240,7 @@ PetscErrorCode SetGrid(PC pc, PetscInt nx, PetscInt ny, PetscInt nz) {
   PetscFunctionBegin;
   PetscCheck(nx > 0 && ny > 0 && nz > 0, PetscObjectComm((PetscObject)pc), PETSC_ERR_ARG_OUTOFRANGE,
              "PCNMG: a grid of %" PetscInt_FMT " x %" PetscInt_FMT " x %" PetscInt_FMT " cells has none", nx, ny, nz);
+  if (Data(pc)->grid.natural == Int3{nx, ny, nz}) PetscFunctionReturn(0);
   Data(pc)->grid.natural = {nx, ny, nz};
   PetscCall(Outdate(pc));
   PetscFunctionReturn(0);
@@ -251,6 +264,7 @@ PetscErrorCode SetWeights(PC pc, const char *name) {
   PetscFunctionBegin;
   int found;
   PetscCall(Find(pc, "weights", kWeightNames, 2, name, &found));
+  if (Data(pc)->options.weights == nmg::Weights(found)) PetscFunctionReturn(0);
   Data(pc)->options.weights = nmg::Weights(found);
   PetscCall(Outdate(pc));
   PetscFunctionReturn(0);
@@ -260,6 +274,7 @@ PetscErrorCode SetCycle(PC pc, const char *name) {
   PetscFunctionBegin;
   int found;
   PetscCall(Find(pc, "cycle", kCycleNames, 3, name, &found));
+  if (Data(pc)->options.cycle == nmg::Cycle(found)) PetscFunctionReturn(0);
   Data(pc)->options.cycle = nmg::Cycle(found);
   PetscCall(Outdate(pc));
   PetscFunctionReturn(0);
@@ -269,6 +284,7 @@ PetscErrorCode SetSweeps(PC pc, PetscInt sweeps) {
   PetscFunctionBegin;
   PetscCheck(sweeps >= 0 && sweeps <= 20, PetscObjectComm((PetscObject)pc), PETSC_ERR_ARG_OUTOFRANGE,
              "PCNMG: %" PetscInt_FMT " smoothing sweeps; give 1 to 20, or 0 to leave the choice to it", sweeps);
+  if (Data(pc)->options.sweeps == sweeps) PetscFunctionReturn(0);
   Data(pc)->options.sweeps = sweeps;
   PetscCall(Outdate(pc));
   PetscFunctionReturn(0);
@@ -278,6 +294,7 @@ PetscErrorCode SetReplicate(PC pc, PetscInt cells) {
   PetscFunctionBegin;
   PetscCheck(cells >= 1, PetscObjectComm((PetscObject)pc), PETSC_ERR_ARG_OUTOFRANGE,
              "PCNMG: levels of at most %" PetscInt_FMT " cells; give at least 1", cells);
+  if (Data(pc)->options.replicate == cells) PetscFunctionReturn(0);
   Data(pc)->options.replicate = cells;
   PetscCall(Outdate(pc));
   PetscFunctionReturn(0);
@@ -332,9 +349,9 @@ PetscErrorCode PCNMGSetReplicate(PC pc, PetscInt cells) {
    Notes:
    Linear, symmetric and positive definite: fit for KSPCG. The matrix is AIJ, symmetric, with couplings to neighbours
    across faces only (5 points in 2D, 7 in 3D); rows that hold nothing but a diagonal – Dirichlet values, solid cells –
-   are solved on their own, and couplings of other rows to them are ignored. Jumps of alpha, solids (alpha = 0), Neumann,
-   Dirichlet and periodic sides and singular components are all served. The same iterations on any number of ranks. Use
-   -ksp_norm_type unpreconditioned to stop on the true residual.
+   are solved on their own, and couplings of other rows to them are ignored. Jumps of alpha, solids (alpha = 0),
+Neumann, Dirichlet and periodic sides and singular components are all served. The same iterations on any number of
+ranks. Use -ksp_norm_type unpreconditioned to stop on the true residual.
 
    The values work in single precision: a Krylov method in double precision around it reaches any tolerance.
 
@@ -351,6 +368,7 @@ PetscErrorCode PCCreate_NMG(PC pc) {
   pc->ops->applytranspose = PCApply_NMG; // symmetric
   pc->ops->setup = PCSetUp_NMG;
   pc->ops->presolve = PCPreSolve_NMG;
+  pc->ops->postsolve = PCPostSolve_NMG;
   pc->ops->reset = PCReset_NMG;
   pc->ops->destroy = PCDestroy_NMG;
   pc->ops->setfromoptions = PCSetFromOptions_NMG;

@@ -1,5 +1,6 @@
 #include "solvers/pc/pc_grid.h"
 #include "solvers/pc/nmg/extract.h"
+#include <cmath>
 #include <petsc/private/pcimpl.h>
 
 namespace krylearn {
@@ -25,6 +26,17 @@ Int3 DivideRanks(int size, const Int3 &n) {
 }
 
 } // namespace
+
+PetscErrorCode ResidualScale::Look(Vec r) {
+  PetscFunctionBegin;
+  if (solving_ && known_) PetscFunctionReturn(0);
+  PetscReal largest;
+  PetscCall(VecNorm(r, NORM_INFINITY, &largest));
+  factor = largest > 0 && std::isfinite(largest) ? std::ldexp(1.0, -std::ilogb(largest)) : 1;
+  if (!std::isfinite(factor)) factor = 1;
+  known_ = largest > 0;
+  PetscFunctionReturn(0);
+}
 
 PetscErrorCode PCGrid::Reset() {
   PetscFunctionBegin;
@@ -77,13 +89,14 @@ PetscErrorCode PCGrid::SetUpNatural(PC pc) {
 
 PetscErrorCode PCGrid::SetUp(PC pc) {
   PetscFunctionBegin;
-  if (box_) PetscFunctionReturn(0);
   if (natural[0] > 0) {
-    PetscCall(SetUpNatural(pc));
+    if (!box_) PetscCall(SetUpNatural(pc));
     PetscFunctionReturn(0);
   }
   DM dm = pc->dm;
   if (!dm) PetscCall(MatGetDM(pc->pmat, &dm));
+  if (box_ && (!dm || dm == dm_)) PetscFunctionReturn(0);
+  PetscCall(Reset());
   PetscBool structured = PETSC_FALSE;
   if (dm) PetscCall(PetscObjectTypeCompare((PetscObject)dm, DMDA, &structured));
   const char *prefix = ((PetscObject)pc)->prefix;

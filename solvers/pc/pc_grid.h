@@ -10,6 +10,21 @@
 
 namespace krylearn {
 
+/// What residuals are multiplied by, a power of two, so that single precision has room for them: the first residual of
+/// a solve becomes of order 1 and later ones shrink from there. Outside of solves every residual is looked at.
+class ResidualScale {
+public:
+  double factor = 1;
+  /// From the PC's presolve and postsolve operations.
+  void Begin() { solving_ = true, known_ = false; }
+  void End() { solving_ = known_ = false; }
+  /// Sets the factor, where it is not that of this solve already. Collective.
+  PetscErrorCode Look(Vec r);
+
+private:
+  bool solving_ = false, known_ = false;
+};
+
 /// Brings vectors and matrices of a PC into the order of a DMDA.
 class PCGrid {
 public:

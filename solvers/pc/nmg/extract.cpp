@@ -1,5 +1,6 @@
 #include "solvers/pc/nmg/extract.h"
 #include <algorithm>
+#include <cfloat>
 #include <cmath>
 #include <petscmat.h>
 #include <unordered_map>
@@ -9,11 +10,13 @@ namespace nmg {
 namespace {
 
 constexpr float kSymmetry = 1e-6f; ///< relative difference of two couplings that should be one
+/// The same, relative to the smaller of the diagonals: what their assembly may have lost to rounding.
+constexpr float kSymmetryOfDiagonal = 1e-12f;
 constexpr double kRounding = 1e-12; ///< row sums of this share of the diagonal are none
 
 /// What is wrong with a matrix, by the row that shows it; the smallest row of all ranks is reported.
 struct Complaint {
-  enum Kind { kNone, kNotAStar, kNotSymmetric, kDiagonal };
+  enum Kind { kNone, kNotAStar, kNotSymmetric, kRange, kDiagonal };
   PetscInt row = PETSC_MAX_INT, column = -1;
   Kind kind = kNone;
   void Note(Kind what, PetscInt r, PetscInt c) {
@@ -42,6 +45,10 @@ PetscErrorCode Report(const char *who, MPI_Comm comm, DM dm, bool natural, const
              who, first, facts[0], l.n[0], l.n[1], l.n[2], advice);
   PetscCheck(facts[1] != Complaint::kNotSymmetric, comm, PETSC_ERR_SUP,
              "%s needs a symmetric matrix, but row %" PetscInt_FMT " differs from its column; %s", who, first, advice);
+  PetscCheck(facts[1] != Complaint::kRange, comm, PETSC_ERR_SUP,
+             "%s works in single precision, but the entries of row %" PetscInt_FMT
+             " are more than 1e37 times larger or smaller than those of others; scale the system or %s",
+             who, first, advice);
   SETERRQ(comm, PETSC_ERR_SUP,
           "%s needs positive diagonals, but row %" PetscInt_FMT " has none (or an entry that is no number); %s", who,
           first, advice);
@@ -70,6 +77,15 @@ struct LocalPart {
     PetscFunctionReturn(0);
   }
 };
+
+/// Single precision holds the entries of a row, the diagonal and the sum of the others' sizes given.
+bool InRange(double diagonal, double coupled) { return (diagonal >= FLT_MIN) & (diagonal + coupled <= FLT_MAX); }
+
+/// Two couplings that should be one, and the diagonals of the cells.
+bool Differ(float lower, float upper, float diagonal, float other) {
+  const float size = std::max(std::fabs(lower), std::fabs(upper));
+  return std::fabs(lower - upper) > kSymmetry * size + kSymmetryOfDiagonal * std::min(diagonal, other);
+}
 
 /// Sorts matrix entries into the couplings of a stencil.
 class Reader {
@@ -158,7 +174,7 @@ private:
       }
       for (int e = 0; e < count; ++e) sum += v[e];
       *without += coupled == 0;
-      *wrong += !(v[Axes] > 0) || !std::isfinite(sum);
+      *wrong += !(v[Axes] > 0) || !std::isfinite(sum) || (coupled > 0 && !InRange(v[Axes], coupled));
       diagonal[m] = coupled == 0 ? 0 : float(v[Axes]);
       row_sum[m] = coupled == 0 || std::fabs(sum) <= kRounding * v[Axes] ? 0 : float(sum);
     }
@@ -288,8 +304,7 @@ PetscErrorCode ExtractStencil(const char *who, Mat matrix, DM dm, bool natural, 
   const Int3 size{l.hi[0] - l.lo[0], l.hi[1] - l.lo[1], l.hi[2] - l.lo[2]};
   // Any row, entry by entry.
   const auto take = [&](PetscInt row, PetscInt i, PetscInt j, PetscInt k, std::size_t at) {
-    double diagonal = 0, sum = 0; // sum of the whole row
-    bool coupled = false;
+    double diagonal = 0, sum = 0, coupled = 0; // sum of the whole row; of the sizes of couplings
     for (PetscInt e = own.rows[row]; e < own.rows[row + 1]; ++e) {
       const PetscInt column = own.columns[e], step = column - row;
       const double value = PetscRealPart(own.values[e]) * inverse_unit;
@@ -299,7 +314,7 @@ PetscErrorCode ExtractStencil(const char *who, Mat matrix, DM dm, bool natural, 
         continue;
       }
       if (value == 0) continue;
-      coupled = true;
+      coupled += std::fabs(value);
       if (reader.TakeBeside(at, {i, j, k}, step, value)) continue;
       const Int3 cell{column % size[0], column / size[0] % size[1], column / (size[0] * size[1])};
       if (!reader.Take(at, {cell[0] + l.lo[0] - i, cell[1] + l.lo[1] - j, cell[2] + l.lo[2] - k}, value))
@@ -309,7 +324,7 @@ PetscErrorCode ExtractStencil(const char *who, Mat matrix, DM dm, bool natural, 
       const double value = PetscRealPart(other.values[e]) * inverse_unit;
       sum += value;
       if (value == 0) continue;
-      coupled = true;
+      coupled += std::fabs(value);
       const PetscInt column = other_columns[other.columns[e]];
       const auto found = ghosts.find(column);
       if (found == ghosts.end() ||
@@ -317,7 +332,8 @@ PetscErrorCode ExtractStencil(const char *who, Mat matrix, DM dm, bool natural, 
         complaint.Note(Complaint::kNotAStar, first + row, column);
     }
     if (!(diagonal > 0) || !std::isfinite(sum)) complaint.Note(Complaint::kDiagonal, first + row, first + row);
-    if (!coupled) {
+    else if (coupled > 0 && !InRange(diagonal, coupled)) complaint.Note(Complaint::kRange, first + row, first + row);
+    if (coupled == 0) {
       alone[at] = 1;
       isolated->push_back({row, inverse_unit / diagonal});
       diagonal = sum = 0;
@@ -331,7 +347,8 @@ PetscErrorCode ExtractStencil(const char *who, Mat matrix, DM dm, bool natural, 
       const std::size_t at = std::size_t(l.At(l.lo[0], j, k));
       // Most rows are alike: they are read a line at a time, all but the first and the last.
       PetscInt without = 0, wrong = 0;
-      const bool alike = inside(1, j) && inside(2, k) && size[0] > 2 &&
+      const bool own_only = !other_part || other.rows[row + 1] == other.rows[row + size[0] - 1];
+      const bool alike = inside(1, j) && inside(2, k) && size[0] > 2 && own_only &&
                          reader.TakeLine(at + 1, row + 1, size[0] - 2, own.rows, own.columns, own.values, inverse_unit,
                                          &without, &wrong);
       for (PetscInt m = 0; m < size[0]; ++m) {
@@ -349,7 +366,7 @@ PetscErrorCode ExtractStencil(const char *who, Mat matrix, DM dm, bool natural, 
   PetscCall(Report(who, comm, dm, natural, l, complaint));
 
   // Couplings to isolated rows go; the others must be the same from both sides.
-  std::vector<Array *> arrays = {&alone};
+  std::vector<Array *> arrays = {&alone, &stencil->diagonal};
   for (Array &u : reader.upper) arrays.push_back(&u);
   for (Array *array : arrays) PetscCall(box.Exchange(array));
   row = 0;
@@ -368,11 +385,11 @@ PetscErrorCode ExtractStencil(const char *who, Mat matrix, DM dm, bool natural, 
         // What a row gives to an isolated one stays in its diagonal.
         const float lost = below * own + above * upper[i];
         sum[i] += gone[i] == 0 ? lost : 0.0f;
-        mismatches += kept & (std::fabs(own - upper[i + o]) > kSymmetry * diagonal[i]);
+        mismatches += kept & Differ(own, upper[i + o], diagonal[i], diagonal[i + o]);
         lower[i] = kept ? own : 0.0f;
       }
       for (PetscInt i = 0; mismatches && i < size[0]; ++i)
-        if (gone[i] == 0 && gone[i + o] == 0 && std::fabs(lower[i] - upper[i + o]) > kSymmetry * diagonal[i])
+        if (gone[i] == 0 && gone[i + o] == 0 && Differ(lower[i], upper[i + o], diagonal[i], diagonal[i + o]))
           complaint.Note(Complaint::kNotSymmetric, first + row + i, -1);
     }
     row += size[0];

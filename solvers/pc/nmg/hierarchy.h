@@ -10,8 +10,8 @@
 /// positive definite whatever the weights. The coarsest level is solved exactly. Levels below a given size are held
 /// whole by every rank.
 ///
-/// What is not there: line smoothers and semicoarsening for strong anisotropy, which takes more sweeps instead; axes that are periodic with an odd number
-/// of cells are not coarsened.
+/// What is not there: line smoothers and semicoarsening for strong anisotropy, which takes more sweeps instead; axes
+/// that are periodic with an odd number of cells are not coarsened.
 #pragma once
 #include "solvers/pc/nmg/coarsen.h"
 #include "solvers/pc/nmg/dense.h"
@@ -25,9 +25,9 @@ enum class Cycle { kV, kW, kAuto };
 struct Options {
   Weights weights = Weights::kBlackBox;
   Cycle cycle = Cycle::kAuto;
-  PetscInt sweeps = 0;            ///< smoothing sweeps before and after; 0: 2, or 6 where most cells are anisotropic
-  PetscInt replicate = 32768;     ///< levels of at most so many cells are held whole by every rank
-  PetscInt coarsest = 100;        ///< stop coarsening at so many cells
+  PetscInt sweeps = 0;        ///< smoothing sweeps before and after; 0: 2, or 6 where most cells are anisotropic
+  PetscInt replicate = 32768; ///< levels of at most so many cells are held whole by every rank
+  PetscInt coarsest = 100;    ///< stop coarsening at so many cells
 };
 
 class Hierarchy {
@@ -54,15 +54,15 @@ private:
     std::shared_ptr<Box> box;
     ScaledStencil stencil;
     double largest = 2;
-    std::vector<float> weights;  ///< of the sweeps before; after, they come in reverse order
-    int visits = 1;              ///< each time the level above is visited
-    Array b, x, t, sum;          ///< right-hand side, solution, work, sum of the solutions of two visits
+    std::vector<float> weights; ///< of the sweeps before; after, they come in reverse order
+    int visits = 1;             ///< each time the level above is visited
+    Array b, x, t, sum;         ///< right-hand side, solution, work, sum of the solutions of two visits
     // To the next level:
     Transfer transfer;
     std::shared_ptr<Box> coarse; ///< distributed as this level
     std::unique_ptr<Replica> replica;
-    Array coarse_b, coarse_x;    ///< on `coarse` where the next level is held whole
-    double flops = 0;            ///< of one visit, this rank's
+    Array coarse_b, coarse_x; ///< on `coarse` where the next level is held whole
+    double flops = 0;         ///< of one visit, this rank's
   };
   PetscErrorCode AddLevel(std::shared_ptr<Box> box, const Stencil &stencil);
   PetscErrorCode Coarsen(Stencil *stencil, bool *done);
@@ -72,8 +72,8 @@ private:
   PetscErrorCode SolveLevel(std::size_t l);
 
   Options options_;
-  PetscInt sweeps_ = 2;  ///< those that are made
-  double low_ = 0.25;    ///< they work from this share of the largest eigenvalue on
+  PetscInt sweeps_ = 2;           ///< those that are made
+  double low_ = 0.25;             ///< they work from this share of the largest eigenvalue on
   std::unique_ptr<Replica> root_; ///< where even the finest level is too thin to share
   std::vector<std::unique_ptr<Level>> levels_;
   DenseInverse coarsest_;
