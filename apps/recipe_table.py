@@ -101,12 +101,12 @@ def main():
 
     def show(row):
         text = [re.sub("inf", f">{options.max_it}", f"{row[key]:g}") for key in ("iterations", "fewest", "most")]
-        return f"{text[0]} ({text[1]}-{text[2]})"
+        return f"{text[0]} ({text[1]} to {text[2]})"
 
     print(f"\n{options.arch}, {options.steps} steps; obstacles {grid}, iterations to 1e-6: median of {len(SEEDS)} (range)")
-    print("sampling".ljust(10) + "".join(loss.rjust(20) for loss in LOSSES))
+    print("sampling".ljust(10) + "".join(loss.rjust(24) for loss in LOSSES))
     for sampling in SAMPLINGS:
-        print(sampling.ljust(10) + "".join(show(row).rjust(20) for row in table if row["sampling"] == sampling))
+        print(sampling.ljust(10) + "".join(show(row).rjust(24) for row in table if row["sampling"] == sampling))
     print(f"\ntable             {output}")
 
 
