@@ -21,6 +21,10 @@ void Net::ConvertTo(at::ScalarType type) {
   for (auto &p : parameters) p.second = p.second.detach().to(type);
 }
 
+void Net::MoveTo(const at::Device &device) {
+  for (auto &p : parameters) p.second = p.second.detach().to(device);
+}
+
 const std::vector<Architecture> &Architectures() {
   static const std::vector<Architecture> list = {VCycle(), Npsd(), Dcdm()};
   return list;

@@ -31,14 +31,19 @@ public:
   long Size() const;
   void RequireGradients(bool wanted);
   void ConvertTo(at::ScalarType type);
+  void MoveTo(const at::Device &device);
 };
 
 struct Architecture {
   const char *name, *summary;
-  bool linear; ///< in the residual, so that plain conjugate gradients may use it if it is symmetric too
+  bool linear;    ///< in the residual
+  bool symmetric; ///< and positive definite, so that plain conjugate gradients may use it if it is linear too
   Options defaults;
   /// Fresh parameters from `seed`. std::invalid_argument where an option's value makes no sense.
   std::unique_ptr<Net> (*make)(const Options &options, int dim, long seed);
+  /// Computes with LibTorch's operations and the layers that are made of them alone (no stencils, no star operator,
+  /// which are for host memory), so that its tensors may lie on another device.
+  bool any_device = false;
 };
 
 /// The entry of a registry by its name; std::invalid_argument names those there are. `what` is the kind of entry.

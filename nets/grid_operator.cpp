@@ -31,7 +31,7 @@ at::Tensor TimesAlong(const at::Tensor &x, const Partition &p, std::size_t axis,
   for (long i = 0; i < p.Owned(axis); ++i) factors.data_ptr<double>()[i] = f(p.Lo(axis) + i);
   std::vector<std::int64_t> shape(3, 1);
   shape[2 - axis] = p.Owned(axis);
-  return x * factors.to(x.scalar_type()).view(shape);
+  return x * factors.to(x.options()).view(shape);
 }
 
 } // namespace
@@ -81,11 +81,11 @@ GridOperator GridOperator::Coarsened() const {
   return op;
 }
 
-GridOperator GridOperator::To(at::ScalarType type) const {
+GridOperator GridOperator::To(const at::TensorOptions &options) const {
   GridOperator op = *this;
-  op.faces = faces.to(type);
-  op.sums = sums.to(type);
-  op.scale = scale.to(type);
+  op.faces = faces.to(options);
+  op.sums = sums.to(options);
+  op.scale = scale.to(options);
   return op;
 }
 

@@ -25,8 +25,10 @@ struct GridOperator {
   /// apart – less far at the end of an axis whose last cell is narrow –, and so has s. For α ≡ 1 that is the operator
   /// discretised anew; it stays a star, symmetric and semidefinite whatever α. Collective.
   GridOperator Coarsened() const;
-  /// The same in another precision.
-  GridOperator To(at::ScalarType type) const;
+  /// The same in another precision, or on another device.
+  GridOperator To(at::ScalarType type) const { return To(faces.options().dtype(type)); }
+  GridOperator To(const at::Device &device) const { return To(faces.options().device(device)); }
+  GridOperator To(const at::TensorOptions &options) const;
   bool IsOneCell() const { return partition.n == Index{1, 1, 1}; }
 
   at::Tensor Apply(const at::Tensor &x) const { return Star(faces, sums, x, partition, dim); }

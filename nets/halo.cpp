@@ -58,12 +58,12 @@ at::Tensor Slab(const at::Tensor &padded, std::size_t axis, long below, long beg
   return padded.narrow(-1 - std::int64_t(axis), below + begin, length);
 }
 
-/// Messages under way: sent slabs are packed, received ones wait to be taken.
+/// Messages under way: sent slabs are packed, received ones wait to be taken, both in host memory.
 class Messages {
 public:
   Messages(const Partition &p, std::size_t axis) : partition_(p), axis_(axis) {}
   void Send(const at::Tensor &slab, long to, int tag) {
-    packed_.push_back(slab.contiguous());
+    packed_.push_back(slab.to(at::kCPU).contiguous());
     const at::Tensor &buffer = packed_.back();
     requests_.emplace_back();
     MPI_Isend(buffer.data_ptr(), Bytes(buffer), MPI_BYTE, RankOf(partition_, axis_, to), tag, partition_.comm,
@@ -71,7 +71,7 @@ public:
   }
   void Receive(const at::Tensor &slab, long from, int tag) {
     places_.push_back(slab);
-    arrived_.push_back(at::empty(slab.sizes(), slab.options()));
+    arrived_.push_back(at::empty(slab.sizes(), slab.options().device(at::kCPU)));
     const at::Tensor &buffer = arrived_.back();
     requests_.emplace_back();
     MPI_Irecv(buffer.data_ptr(), Bytes(buffer), MPI_BYTE, RankOf(partition_, axis_, from), tag, partition_.comm,
@@ -81,7 +81,7 @@ public:
   void Finish(bool add) {
     MPI_Waitall(int(requests_.size()), requests_.data(), MPI_STATUSES_IGNORE);
     for (std::size_t i = 0; i < places_.size(); ++i)
-      if (add) places_[i].add_(arrived_[i]);
+      if (add) places_[i].add_(arrived_[i].to(places_[i].device()));
       else places_[i].copy_(arrived_[i]);
   }
 

@@ -28,6 +28,7 @@ at::Tensor Owned(const kernels::Shape &s, const at::Tensor &like) {
 
 /// Calls a kernel for float or double.
 #define KRYLEARN_CALL(tensor, ...)                                                                                     \
+  if (!(tensor).is_cpu()) throw std::logic_error("stencils are for tensors in host memory");                           \
   if ((tensor).scalar_type() == at::kFloat) {                                                                          \
     using T = float;                                                                                                   \
     __VA_ARGS__                                                                                                        \
@@ -142,11 +143,11 @@ Depth OneSide(const Partition &p, std::size_t side) {
   return depth;
 }
 
-/// [first, first + count) as indices, mapped.
-template <class Map> at::Tensor Indices(long first, long count, Map &&map) {
+/// [first, first + count) as indices, mapped, on the device of a tensor.
+template <class Map> at::Tensor Indices(const at::Tensor &like, long first, long count, Map &&map) {
   at::Tensor indices = at::empty({count}, at::kLong);
   for (long i = 0; i < count; ++i) indices.data_ptr<std::int64_t>()[i] = map(first + i);
-  return indices;
+  return indices.to(like.device());
 }
 
 constexpr std::int64_t kSlabCells = 65536;
@@ -322,8 +323,8 @@ at::Tensor UpsampleLinear(const at::Tensor &coarse, const Partition &p) {
       const bool outside = !c.periodic[a] && (other < 0 || other >= c.n[a]);
       return (outside ? i / 2 : other) - c.Lo(a) + 1;
     };
-    x = 0.75 * x.index_select(Dimension(a), Indices(p.Lo(a), p.Owned(a), near)) +
-        0.25 * x.index_select(Dimension(a), Indices(p.Lo(a), p.Owned(a), far));
+    x = 0.75 * x.index_select(Dimension(a), Indices(x, p.Lo(a), p.Owned(a), near)) +
+        0.25 * x.index_select(Dimension(a), Indices(x, p.Lo(a), p.Owned(a), far));
   }
   return x;
 }

@@ -32,11 +32,16 @@ struct Geometry {
 class Network {
 public:
   virtual ~Network() = default;
+  /// Where to compute: "cpu", "cuda", or "auto", which is CUDA where LibTorch finds it and the network can use it.
+  /// std::invalid_argument where it cannot be had. Before SetUp(). Collective.
+  virtual void ChooseDevice(const std::string &device) = 0;
+  virtual std::string Device() const = 0; ///< "cpu", "cuda:0" …
   /// Everything that depends on the geometry alone; std::invalid_argument where the model does not fit it. Collective.
   virtual void SetUp(const Geometry &geometry) = 0;
   /// A residual to a direction, values of this rank's cells, x fastest. Collective.
   virtual void Apply(const float *r, float *q) = 0;
   virtual bool Linear() const = 0;
+  virtual bool Symmetric() const = 0; ///< and positive definite, up to rounding
   virtual int Dim() const = 0;
   virtual long Parameters() const = 0;
   virtual double Flops() const = 0; ///< of an application, this rank's
@@ -114,6 +119,8 @@ public:
   virtual ~Library() = default;
   /// Reads a model on rank 0 for all. Collective.
   virtual std::unique_ptr<Network> Load(MPI_Comm comm, const std::string &path) = 0;
+  /// Threads of LibTorch's operations in this process, 1 at first; the project's own kernels take one.
+  virtual void SetThreads(int threads) = 0;
   virtual ModelInfo Info(MPI_Comm comm, const std::string &path) = 0;
   /// Names and summaries.
   virtual std::vector<std::pair<std::string, std::string>> ArchitectureList() = 0;

@@ -238,6 +238,7 @@ Architecture Dcdm() {
   return {"dcdm",
           "the convolutional network of the deep conjugate direction method; not linear",
           false,
+          false,
           {{"channels", "16"}, {"pre", "4"}, {"coarse", "6"}, {"post", "4"}, {"levels", "1"}, {"geometry", "0"}},
           [](const Options &options, int dim, long seed) -> std::unique_ptr<Net> {
             return std::make_unique<DcdmNet>(options, dim, seed);

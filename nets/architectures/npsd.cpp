@@ -112,6 +112,7 @@ Architecture Npsd() {
   return {"npsd",
           "V of per-cell kernels that networks compute from the geometry, without the operator; linear, symmetric",
           true,
+          true,
           {{"channels", "8"}, {"layers", "2"}, {"sets", "3"}},
           [](const Options &options, int dim, long seed) -> std::unique_ptr<Net> {
             return std::make_unique<NpsdNet>(options, dim, seed);

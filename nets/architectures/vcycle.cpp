@@ -88,6 +88,7 @@ Architecture VCycle() {
   return {"vcycle",
           "symmetric multigrid V(1,1) with learned smoothing stencils; linear",
           true,
+          true,
           {{"channels", "8"}, {"layers", "3"}},
           [](const Options &options, int dim, long seed) -> std::unique_ptr<Net> {
             return std::make_unique<VCycleNet>(options, dim, seed);

@@ -1,6 +1,7 @@
 // One application: r̂ = D^(-1/2) r, surrounded by as many cells as the module reads; the module on this block, alone;
 // its owned cells times D^(-1/2). What the module does at the ends of the block never reaches the owned cells.
 #include "nets/torchscript/network.h"
+#include "nets/device.h"
 #include "nets/model_file.h"
 #include "nets/together.h"
 #include "nets/torchscript/module.h"
@@ -27,7 +28,10 @@ ScriptModule Open(MPI_Comm comm, const std::string &bytes, const std::string &pa
 class TorchScriptNetwork : public Network {
 public:
   TorchScriptNetwork(MPI_Comm comm, const std::string &bytes, const std::string &path)
-      : module_(Open(comm, bytes, path)), path_(path) {}
+      : comm_(comm), module_(Open(comm, bytes, path)), path_(path) {}
+
+  void ChooseDevice(const std::string &device) override { FindDevice(comm_, device, false, Architecture()); }
+  std::string Device() const override { return "cpu"; }
 
   void SetUp(const Geometry &geometry) override {
     CheckDimension(path_, Dim(), geometry.Dim());
@@ -61,6 +65,7 @@ public:
   }
 
   bool Linear() const override { return module_.Declared().linear; }
+  bool Symmetric() const override { return false; }
   int Dim() const override { return int(module_.Declared().dim); }
   long Parameters() const override { return module_.Parameters(); }
   double Flops() const override {
@@ -118,6 +123,7 @@ private:
     return size > 0 && std::isfinite(1 / size) ? size : 1;
   }
 
+  MPI_Comm comm_;
   ScriptModule module_;
   std::string path_;
   Partition partition_;

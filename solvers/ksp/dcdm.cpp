@@ -1,10 +1,12 @@
 // KSPDCDM: deep conjugate directions – a preconditioner of any kind proposes, A-orthogonality and a line search decide.
 #include "solvers/ksp/dcdm.h"
+#include "solvers/ksp/dcdm/window.h"
 #include <new>
 #include <petsc/private/kspimpl.h>
-#include <utility>
 
 namespace {
+
+using krylearn::ConjugateWindow;
 
 /// A direction of which A-orthogonalisation leaves less than this part (squared A-norm) lay in the span of the window.
 constexpr PetscReal kVanished = 1e-24;
@@ -15,11 +17,12 @@ constexpr PetscReal kCancelled = 1e-6;
 constexpr PetscReal kProgress = 0.9;
 
 struct KSP_DCDM {
-  PetscInt window = 2, stall = 20;
-  // Directions d with dᵀAd = 1, and A d, in the first `window` places; the last place is the next direction's.
-  Vec *directions = nullptr, *images = nullptr;
-  PetscInt allocated = 0, kept = 0, oldest = 0;
-  PetscScalar *products = nullptr;
+  PetscInt window = 2, window_max = 8, stall = 20;
+  ConjugateWindow directions;
+  PC classical = nullptr; ///< proposes where the KSP's own preconditioner will not do
+  bool prepared = false;  ///< for this solve
+  PetscInt left = 0;      ///< classical iterations before the preconditioner is asked again
+  PetscInt phase = 0;     ///< and how many there will be the next time
   bool cancelled = false; ///< since the residual was last computed afresh
   KSPDCDMFallbacks fallbacks{};
 };
@@ -36,12 +39,8 @@ KSP_DCDM *Data(KSP ksp) { return static_cast<KSP_DCDM *>(ksp->data); }
 PetscErrorCode KSPReset_DCDM(KSP ksp) {
   KSP_DCDM *dcdm = Data(ksp);
   PetscFunctionBegin;
-  if (dcdm->allocated) {
-    PetscCall(VecDestroyVecs(dcdm->allocated, &dcdm->directions));
-    PetscCall(VecDestroyVecs(dcdm->allocated, &dcdm->images));
-  }
-  PetscCall(PetscFree(dcdm->products));
-  dcdm->allocated = dcdm->kept = dcdm->oldest = 0;
+  PetscCall(dcdm->directions.Free());
+  if (dcdm->classical) PetscCall(PCReset(dcdm->classical));
   PetscFunctionReturn(0);
 }
 
@@ -49,48 +48,55 @@ PetscErrorCode KSPSetUp_DCDM(KSP ksp) {
   KSP_DCDM *dcdm = Data(ksp);
   PetscFunctionBegin;
   PetscCall(KSPSetWorkVecs(ksp, 3));
-  if (dcdm->allocated == dcdm->window + 1) PetscFunctionReturn(0);
-  PetscCall(KSPReset_DCDM(ksp));
-  PetscCall(KSPCreateVecs(ksp, dcdm->window + 1, &dcdm->directions, 0, nullptr));
-  PetscCall(KSPCreateVecs(ksp, dcdm->window + 1, &dcdm->images, 0, nullptr));
-  PetscCall(PetscMalloc1(dcdm->window, &dcdm->products));
-  dcdm->allocated = dcdm->window + 1;
+  PetscCall(dcdm->directions.Reserve(ksp->work[0], PetscMax(dcdm->window, dcdm->window_max)));
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode GetClassicalPC(KSP ksp, PC *pc) {
+  KSP_DCDM *dcdm = Data(ksp);
+  PetscFunctionBegin;
+  if (!dcdm->classical) {
+    const char *prefix;
+    PetscCall(PCCreate(PetscObjectComm((PetscObject)ksp), &dcdm->classical));
+    PetscCall(PetscObjectIncrementTabLevel((PetscObject)dcdm->classical, (PetscObject)ksp, 1));
+    PetscCall(KSPGetOptionsPrefix(ksp, &prefix));
+    PetscCall(PCSetOptionsPrefix(dcdm->classical, prefix));
+    PetscCall(PCAppendOptionsPrefix(dcdm->classical, "dcdm_fallback_"));
+    PetscCall(PCSetType(dcdm->classical, PCJACOBI));
+  }
+  *pc = dcdm->classical;
+  PetscFunctionReturn(0);
+}
+
+/// Sets the classical preconditioner up, which most solves never need.
+PetscErrorCode PrepareClassical(KSP ksp) {
+  KSP_DCDM *dcdm = Data(ksp);
+  PetscFunctionBegin;
+  if (dcdm->prepared) PetscFunctionReturn(0);
+  PC pc;
+  Mat A, P;
+  PetscBool jacobi, diagonal;
+  PetscCall(GetClassicalPC(ksp, &pc));
+  PetscCall(PCGetOperators(ksp->pc, &A, &P));
+  PetscCall(PCSetOperators(pc, A, P));
+  if (ksp->dm) PetscCall(PCSetDM(pc, ksp->dm));
+  PetscCall(PetscObjectTypeCompare((PetscObject)pc, PCJACOBI, &jacobi));
+  PetscCall(MatHasOperation(P, MATOP_GET_DIAGONAL, &diagonal));
+  if (jacobi && !diagonal) PetscCall(PCSetType(pc, PCNONE));
+  PetscCall(PCSetUp(pc));
+  PetscCall(PCPreSolve(pc, ksp));
+  dcdm->prepared = true;
   PetscFunctionReturn(0);
 }
 
 enum class Verdict { kUsable, kNotFinite, kZero, kNotDescent };
 
-/// Counts why a proposal is not used, and says so to -info.
-PetscErrorCode Count(KSP ksp, Verdict verdict) {
-  KSPDCDMFallbacks &f = Data(ksp)->fallbacks;
-  const struct {
-    PetscInt *counter;
-    const char *why;
-  } table[] = {{nullptr, ""},
-               {&f.not_finite, "is not finite"},
-               {&f.zero, "vanishes"},
-               {&f.not_descent, "is not one of descent"}};
-  const auto &row = table[int(verdict)];
-  PetscFunctionBegin;
-  if (verdict == Verdict::kUsable) PetscFunctionReturn(0);
-  ++*row.counter;
-  PetscCall(
-      PetscInfo(ksp, "Iteration %" PetscInt_FMT ": the residual replaces a direction that %s\n", ksp->its, row.why));
-  PetscFunctionReturn(0);
-}
-
-/// Makes q A-orthogonal to the window in two passes, and A q with it, which takes no product with A.
+/// Makes q and its image A-orthogonal to the window and judges what is left.
 PetscErrorCode Orthogonalise(KSP ksp, Vec r, Vec q, Vec Aq, Slopes *slopes, Verdict *verdict) {
-  KSP_DCDM *dcdm = Data(ksp);
   PetscScalar before;
   PetscFunctionBegin;
   PetscCall(VecDot(q, Aq, &before));
-  for (int pass = 0; pass < 2 && dcdm->kept > 0; ++pass) {
-    PetscCall(VecMDot(Aq, dcdm->kept, dcdm->directions, dcdm->products));
-    for (PetscInt k = 0; k < dcdm->kept; ++k) dcdm->products[k] = -dcdm->products[k];
-    PetscCall(VecMAXPY(q, dcdm->kept, dcdm->products, dcdm->directions));
-    PetscCall(VecMAXPY(Aq, dcdm->kept, dcdm->products, dcdm->images));
-  }
+  PetscCall(Data(ksp)->directions.Orthogonalise(q, Aq));
   PetscCall(VecDotBegin(q, Aq, &slopes->qAq));
   PetscCall(VecDotBegin(q, r, &slopes->rq));
   PetscCall(VecDotEnd(q, Aq, &slopes->qAq));
@@ -99,63 +105,96 @@ PetscErrorCode Orthogonalise(KSP ksp, Vec r, Vec q, Vec Aq, Slopes *slopes, Verd
   else if (!(PetscRealPart(slopes->qAq) > kVanished * PetscAbsScalar(before))) *verdict = Verdict::kZero;
   else if (!(PetscRealPart(slopes->rq) > 0)) *verdict = Verdict::kNotDescent;
   else *verdict = Verdict::kUsable;
-  if (!(PetscRealPart(slopes->qAq) > kCancelled * PetscAbsScalar(before))) dcdm->cancelled = true;
+  if (!(PetscRealPart(slopes->qAq) > kCancelled * PetscAbsScalar(before))) Data(ksp)->cancelled = true;
   PetscFunctionReturn(0);
 }
 
-/// The preconditioner's direction.
-PetscErrorCode Propose(KSP ksp, Vec r, Vec q, Verdict *verdict) {
-  PetscScalar rq, qq;
+enum class Source { kPreconditioner, kClassical, kResidual };
+
+/// A direction and its image, A-orthogonal to the window where it is usable.
+PetscErrorCode Propose(KSP ksp, Source source, Mat A, Vec r, Vec q, Vec Aq, Slopes *slopes, Verdict *verdict) {
+  PetscScalar qq;
   PetscFunctionBegin;
-  PetscCall(KSP_PCApply(ksp, r, q));
-  PetscCall(VecDotBegin(q, r, &rq));
+  if (source == Source::kPreconditioner) PetscCall(KSP_PCApply(ksp, r, q));
+  else {
+    if (source == Source::kClassical) {
+      PetscCall(PrepareClassical(ksp));
+      PetscCall(PCApply(Data(ksp)->classical, r, q));
+    } else PetscCall(VecCopy(r, q));
+    PetscCall(KSP_RemoveNullSpace(ksp, q));
+  }
+  PetscCall(VecDotBegin(q, r, &slopes->rq));
   PetscCall(VecDotBegin(q, q, &qq));
-  PetscCall(VecDotEnd(q, r, &rq));
+  PetscCall(VecDotEnd(q, r, &slopes->rq));
   PetscCall(VecDotEnd(q, q, &qq));
-  if (PetscIsInfOrNanScalar(rq) || PetscIsInfOrNanScalar(qq)) *verdict = Verdict::kNotFinite;
+  slopes->qAq = 0;
+  if (PetscIsInfOrNanScalar(slopes->rq) || PetscIsInfOrNanScalar(qq)) *verdict = Verdict::kNotFinite;
   else if (PetscRealPart(qq) == 0) *verdict = Verdict::kZero;
-  else if (!(PetscRealPart(rq) > 0)) *verdict = Verdict::kNotDescent;
-  else *verdict = Verdict::kUsable;
+  else if (!(PetscRealPart(slopes->rq) > 0)) *verdict = Verdict::kNotDescent;
+  else {
+    PetscCall(KSP_MatMult(ksp, A, q, Aq));
+    PetscCall(Orthogonalise(ksp, r, q, Aq, slopes, verdict));
+  }
   PetscFunctionReturn(0);
 }
 
-/// The residual without its part in the null space, as a direction.
-PetscErrorCode TakeResidual(KSP ksp, Mat A, Vec r, Vec q, Vec Aq) {
+/// Counts why a proposal is not used, and says so to -info.
+PetscErrorCode Count(KSP ksp, Verdict verdict) {
+  KSPDCDMFallbacks &f = Data(ksp)->fallbacks;
   PetscFunctionBegin;
-  PetscCall(VecCopy(r, q));
-  PetscCall(KSP_RemoveNullSpace(ksp, q));
-  PetscCall(KSP_MatMult(ksp, A, q, Aq));
+  const char *why = "is not one of descent";
+  if (verdict == Verdict::kNotFinite) why = "is not finite", ++f.not_finite;
+  else if (verdict == Verdict::kZero) why = "vanishes", ++f.zero;
+  else ++f.not_descent;
+  PetscCall(PetscInfo(ksp, "Iteration %" PetscInt_FMT ": a classical direction replaces one that %s\n", ksp->its, why));
   PetscFunctionReturn(0);
 }
 
-/// Where a solve stands still: replaces q by the residual if a step along that gains more.
+/// Where a solve stands still: replaces q by the classical direction if a step along that gains more, and leaves the
+/// next iterations to it as well, since classical directions need each other. Twice as many each time, so that a
+/// preconditioner which never helps costs little.
 PetscErrorCode TakeBetter(KSP ksp, Mat A, Vec r, Vec q, Vec Aq, Slopes *slopes) {
+  KSP_DCDM *dcdm = Data(ksp);
   Vec other = ksp->work[1], image = ksp->work[2];
-  Slopes steepest;
+  Slopes its;
+  Verdict verdict;
   PetscFunctionBegin;
-  PetscCall(TakeResidual(ksp, A, r, other, image));
-  Verdict verdict = Verdict::kUsable;
-  PetscCall(Orthogonalise(ksp, r, other, image, &steepest, &verdict));
-  if (verdict != Verdict::kUsable || steepest.Gain() <= slopes->Gain()) PetscFunctionReturn(0);
-  ++Data(ksp)->fallbacks.stalled;
-  PetscCall(PetscInfo(ksp, "Iteration %" PetscInt_FMT ": the residual gains more than the direction\n", ksp->its));
+  PetscCall(Propose(ksp, Source::kClassical, A, r, other, image, &its, &verdict));
+  if (verdict != Verdict::kUsable || its.Gain() <= slopes->Gain()) PetscFunctionReturn(0);
+  PetscCall(PetscInfo(ksp,
+                      "Iteration %" PetscInt_FMT ": stands still; a classical direction gains more and takes over for "
+                      "%" PetscInt_FMT " iterations\n",
+                      ksp->its, dcdm->phase));
   PetscCall(VecCopy(other, q));
   PetscCall(VecCopy(image, Aq));
-  *slopes = steepest;
+  *slopes = its;
+  dcdm->left = dcdm->phase;
+  dcdm->phase = PetscMin(2 * dcdm->phase, PetscMax(ksp->max_it, 1));
   PetscFunctionReturn(0);
 }
 
-/// Keeps the direction in the last place, scaled to dᵀAd = 1, instead of the oldest.
-PetscErrorCode Keep(KSP_DCDM *dcdm, const Slopes &slopes) {
-  const PetscInt last = dcdm->window;
-  const PetscReal scale = 1 / PetscSqrtReal(PetscRealPart(slopes.qAq));
+/// The step's direction and its image, which lie in the next place.
+PetscErrorCode Choose(KSP ksp, Mat A, Vec r, bool stands, Vec *q, Vec *Aq, Slopes *slopes, Verdict *verdict) {
+  KSP_DCDM *dcdm = Data(ksp);
   PetscFunctionBegin;
-  PetscCall(VecScale(dcdm->directions[last], scale));
-  PetscCall(VecScale(dcdm->images[last], scale));
-  std::swap(dcdm->directions[last], dcdm->directions[dcdm->oldest]);
-  std::swap(dcdm->images[last], dcdm->images[dcdm->oldest]);
-  dcdm->oldest = (dcdm->oldest + 1) % dcdm->window;
-  dcdm->kept = PetscMin(dcdm->kept + 1, dcdm->window);
+  PetscCall(dcdm->directions.Next(q, Aq));
+  const bool asked = dcdm->left == 0;
+  if (asked) {
+    PetscCall(Propose(ksp, Source::kPreconditioner, A, r, *q, *Aq, slopes, verdict));
+    if (*verdict != Verdict::kUsable) PetscCall(Count(ksp, *verdict));
+    else if (stands) PetscCall(TakeBetter(ksp, A, r, *q, *Aq, slopes));
+  }
+  if (dcdm->left > 0) --dcdm->left, ++dcdm->fallbacks.stalled;
+  if (asked && *verdict == Verdict::kUsable) PetscFunctionReturn(0);
+  PetscCall(Propose(ksp, Source::kClassical, A, r, *q, *Aq, slopes, verdict));
+  if (*verdict == Verdict::kUsable) PetscFunctionReturn(0);
+  ++dcdm->fallbacks.residual;
+  PetscCall(PetscInfo(
+      ksp, "Iteration %" PetscInt_FMT ": the classical direction will not do; starts afresh along the residual\n",
+      ksp->its));
+  dcdm->directions.Start(dcdm->directions.Width());
+  PetscCall(dcdm->directions.Next(q, Aq));
+  PetscCall(Propose(ksp, Source::kResidual, A, r, *q, *Aq, slopes, verdict));
   PetscFunctionReturn(0);
 }
 
@@ -193,6 +232,54 @@ PetscErrorCode GiveUp(KSP ksp, const Slopes &s) {
   PetscFunctionReturn(0);
 }
 
+PetscErrorCode Iterate(KSP ksp, Mat A, Vec r) {
+  KSP_DCDM *dcdm = Data(ksp);
+  PetscFunctionBegin;
+  const bool watched = dcdm->stall > 0 && ksp->normtype != KSP_NORM_NONE;
+  PetscReal norm, best;
+  PetscCall(Report(ksp, r, &norm));
+  best = norm;
+  PetscInt since = 0; // the last progress, or what was done about there being none
+  while (!ksp->reason) {
+    if (ksp->its >= ksp->max_it) {
+      ksp->reason = KSP_DIVERGED_ITS;
+      break;
+    }
+    bool stands = watched && ksp->its - since >= dcdm->stall;
+    if (stands && dcdm->directions.Width() < dcdm->window_max) {
+      dcdm->directions.Widen(dcdm->window_max);
+      dcdm->fallbacks.window = dcdm->window_max;
+      PetscCall(PetscInfo(ksp, "Iteration %" PetscInt_FMT ": stands still; the window grows to %" PetscInt_FMT "\n",
+                          ksp->its, dcdm->window_max));
+      since = ksp->its;
+      stands = false;
+    }
+    Vec q, Aq;
+    Slopes slopes;
+    Verdict verdict;
+    PetscCall(Choose(ksp, A, r, stands, &q, &Aq, &slopes, &verdict));
+    if (verdict != Verdict::kUsable) {
+      PetscCall(GiveUp(ksp, slopes));
+      break;
+    }
+    const PetscScalar step = slopes.rq / slopes.qAq;
+    PetscCall(VecAXPY(ksp->vec_sol, step, q));
+    PetscCall(VecAXPY(r, -step, Aq));
+    PetscCall(dcdm->directions.Keep(PetscRealPart(slopes.qAq)));
+    ++ksp->its;
+    PetscCall(Report(ksp, r, &norm));
+    if (ksp->reason > 0 && dcdm->cancelled && ksp->normtype != KSP_NORM_NONE) {
+      PetscCall(ComputeResidual(ksp, A, r));
+      PetscCall(VecNorm(r, NORM_2, &norm));
+      ksp->rnorm = norm;
+      PetscCall((*ksp->converged)(ksp, ksp->its, norm, &ksp->reason, ksp->cnvP));
+    }
+    if (norm < kProgress * best || dcdm->left > 0) since = ksp->its;
+    if (norm < kProgress * best) best = norm;
+  }
+  PetscFunctionReturn(0);
+}
+
 PetscErrorCode KSPSolve_DCDM(KSP ksp) {
   KSP_DCDM *dcdm = Data(ksp);
   Vec r = ksp->work[0];
@@ -203,59 +290,17 @@ PetscErrorCode KSPSolve_DCDM(KSP ksp) {
   PetscCheck(!scaled, PetscObjectComm((PetscObject)ksp), PETSC_ERR_SUP,
              "KSPDCDM does not work with diagonal scaling; take -ksp_diagonal_scale away");
   PetscCall(PCGetOperators(ksp->pc, &A, nullptr));
-  dcdm->kept = dcdm->oldest = 0;
+  dcdm->directions.Start(dcdm->window);
   dcdm->fallbacks = {};
+  dcdm->fallbacks.window = dcdm->window;
+  dcdm->cancelled = dcdm->prepared = false;
+  dcdm->left = 0;
+  dcdm->phase = dcdm->stall;
   ksp->its = 0;
-  dcdm->cancelled = false;
   if (ksp->guess_zero) PetscCall(VecCopy(ksp->vec_rhs, r));
   else PetscCall(ComputeResidual(ksp, A, r));
-  PetscReal norm, best;
-  PetscCall(Report(ksp, r, &norm));
-  best = norm;
-  PetscInt best_at = 0;
-  while (!ksp->reason) {
-    if (ksp->its >= ksp->max_it) {
-      ksp->reason = KSP_DIVERGED_ITS;
-      break;
-    }
-    Vec q = dcdm->directions[dcdm->window], Aq = dcdm->images[dcdm->window];
-    Slopes slopes;
-    Verdict verdict = Verdict::kUsable;
-    PetscCall(Propose(ksp, r, q, &verdict));
-    if (verdict == Verdict::kUsable) {
-      PetscCall(KSP_MatMult(ksp, A, q, Aq));
-      PetscCall(Orthogonalise(ksp, r, q, Aq, &slopes, &verdict));
-      const bool stands = dcdm->stall > 0 && ksp->normtype != KSP_NORM_NONE && ksp->its - best_at >= dcdm->stall;
-      if (verdict == Verdict::kUsable && stands) PetscCall(TakeBetter(ksp, A, r, q, Aq, &slopes));
-    }
-    if (verdict != Verdict::kUsable) {
-      PetscCall(Count(ksp, verdict));
-      PetscCall(TakeResidual(ksp, A, r, q, Aq));
-      PetscCall(Orthogonalise(ksp, r, q, Aq, &slopes, &verdict));
-      if (verdict != Verdict::kUsable && dcdm->kept > 0) { // start afresh
-        dcdm->kept = dcdm->oldest = 0;
-        PetscCall(TakeResidual(ksp, A, r, q, Aq));
-        PetscCall(Orthogonalise(ksp, r, q, Aq, &slopes, &verdict));
-      }
-    }
-    if (verdict != Verdict::kUsable) {
-      PetscCall(GiveUp(ksp, slopes));
-      break;
-    }
-    const PetscScalar step = slopes.rq / slopes.qAq;
-    PetscCall(VecAXPY(ksp->vec_sol, step, q));
-    PetscCall(VecAXPY(r, -step, Aq));
-    PetscCall(Keep(dcdm, slopes));
-    ++ksp->its;
-    PetscCall(Report(ksp, r, &norm));
-    if (ksp->reason > 0 && dcdm->cancelled && ksp->normtype != KSP_NORM_NONE) {
-      PetscCall(ComputeResidual(ksp, A, r));
-      PetscCall(VecNorm(r, NORM_2, &norm));
-      ksp->rnorm = norm;
-      PetscCall((*ksp->converged)(ksp, ksp->its, norm, &ksp->reason, ksp->cnvP));
-    }
-    if (norm < kProgress * best) best = norm, best_at = ksp->its;
-  }
+  PetscCall(Iterate(ksp, A, r));
+  if (dcdm->prepared) PetscCall(PCPostSolve(dcdm->classical, ksp));
   PetscFunctionReturn(0);
 }
 
@@ -269,35 +314,57 @@ PetscErrorCode KSPView_DCDM(KSP ksp, PetscViewer viewer) {
   PetscCall(PetscViewerASCIIPrintf(viewer, "  window of %" PetscInt_FMT " direction%s, exact line search\n",
                                    dcdm->window, dcdm->window == 1 ? "" : "s"));
   if (dcdm->stall > 0)
-    PetscCall(PetscViewerASCIIPrintf(viewer, "  standing still: %" PetscInt_FMT " iterations without a tenth\n",
-                                     dcdm->stall));
+    PetscCall(PetscViewerASCIIPrintf(viewer,
+                                     "  standing still: %" PetscInt_FMT
+                                     " iterations without a tenth; then a window of %" PetscInt_FMT
+                                     ", then classical directions\n",
+                                     dcdm->stall, PetscMax(dcdm->window, dcdm->window_max)));
+  if (f.window > dcdm->window)
+    PetscCall(PetscViewerASCIIPrintf(viewer, "  window in the last solve: grew to %" PetscInt_FMT "\n", f.window));
   PetscCall(PetscViewerASCIIPrintf(viewer,
-                                   "  directions replaced by the residual in the last solve: %" PetscInt_FMT
+                                   "  directions replaced by classical ones in the last solve: %" PetscInt_FMT
                                    " not finite, %" PetscInt_FMT " zero, %" PetscInt_FMT
                                    " not of descent, %" PetscInt_FMT " while standing still\n",
                                    f.not_finite, f.zero, f.not_descent, f.stalled));
+  if (f.residual)
+    PetscCall(PetscViewerASCIIPrintf(viewer, "  of these, by the residual: %" PetscInt_FMT "\n", f.residual));
+  if (!dcdm->prepared) PetscFunctionReturn(0);
+  PetscCall(PetscViewerASCIIPrintf(viewer, "  classical directions by\n"));
+  PetscCall(PetscViewerASCIIPushTab(viewer));
+  PetscCall(PCView(dcdm->classical, viewer));
+  PetscCall(PetscViewerASCIIPopTab(viewer));
   PetscFunctionReturn(0);
 }
 
 PetscErrorCode KSPSetFromOptions_DCDM(KSP ksp, PetscOptionItems *PetscOptionsObject) {
-  PetscInt window = Data(ksp)->window, stall = Data(ksp)->stall;
+  PetscInt window = Data(ksp)->window, most = Data(ksp)->window_max, stall = Data(ksp)->stall;
   PetscBool given;
+  PC pc;
   PetscFunctionBegin;
   PetscOptionsHeadBegin(PetscOptionsObject, "KSPDCDM options");
   PetscCall(PetscOptionsInt("-ksp_dcdm_window", "Directions that a new one is made A-orthogonal to", "KSPDCDMSetWindow",
                             window, &window, &given));
   if (given) PetscCall(KSPDCDMSetWindow(ksp, window));
-  PetscCall(PetscOptionsInt("-ksp_dcdm_stall", "Iterations without progress before the residual may step in, 0: never",
+  PetscCall(PetscOptionsInt("-ksp_dcdm_window_max", "What the window grows to while a solve stands still",
+                            "KSPDCDMSetWindowMax", most, &most, &given));
+  if (given) PetscCall(KSPDCDMSetWindowMax(ksp, most));
+  PetscCall(PetscOptionsInt("-ksp_dcdm_stall",
+                            "Iterations without progress before the window grows, and classical directions step in; 0: "
+                            "never",
                             "KSPDCDMSetStall", stall, &stall, &given));
   if (given) PetscCall(KSPDCDMSetStall(ksp, stall));
   PetscOptionsHeadEnd();
+  PetscCall(KSPDCDMGetFallbackPC(ksp, &pc));
+  PetscCall(PCSetFromOptions(pc));
   PetscFunctionReturn(0);
 }
 
 PetscErrorCode KSPDestroy_DCDM(KSP ksp) {
   PetscFunctionBegin;
   PetscCall(KSPReset_DCDM(ksp));
-  for (const char *name : {"KSPDCDMSetWindow_C", "KSPDCDMSetStall_C", "KSPDCDMGetFallbacks_C"})
+  PetscCall(PCDestroy(&Data(ksp)->classical));
+  for (const char *name : {"KSPDCDMSetWindow_C", "KSPDCDMSetWindowMax_C", "KSPDCDMSetStall_C", "KSPDCDMGetFallbackPC_C",
+                           "KSPDCDMGetFallbacks_C"})
     PetscCall(PetscObjectComposeFunction((PetscObject)ksp, name, nullptr));
   delete Data(ksp);
   ksp->data = nullptr;
@@ -310,6 +377,15 @@ PetscErrorCode SetWindow(KSP ksp, PetscInt window) {
              "KSPDCDM: a window of %" PetscInt_FMT " directions; give 1 to 1000", window);
   if (window != Data(ksp)->window) ksp->setupstage = KSP_SETUP_NEW;
   Data(ksp)->window = window;
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode SetWindowMax(KSP ksp, PetscInt window) {
+  PetscFunctionBegin;
+  PetscCheck(window >= 1 && window <= 1000, PetscObjectComm((PetscObject)ksp), PETSC_ERR_ARG_OUTOFRANGE,
+             "KSPDCDM: a window that grows to %" PetscInt_FMT " directions; give 1 to 1000", window);
+  if (window != Data(ksp)->window_max) ksp->setupstage = KSP_SETUP_NEW;
+  Data(ksp)->window_max = window;
   PetscFunctionReturn(0);
 }
 
@@ -337,9 +413,21 @@ PetscErrorCode KSPDCDMSetWindow(KSP ksp, PetscInt window) {
   PetscFunctionReturn(0);
 }
 
+PetscErrorCode KSPDCDMSetWindowMax(KSP ksp, PetscInt window) {
+  PetscFunctionBegin;
+  PetscTryMethod(ksp, "KSPDCDMSetWindowMax_C", (KSP, PetscInt), (ksp, window));
+  PetscFunctionReturn(0);
+}
+
 PetscErrorCode KSPDCDMSetStall(KSP ksp, PetscInt iterations) {
   PetscFunctionBegin;
   PetscTryMethod(ksp, "KSPDCDMSetStall_C", (KSP, PetscInt), (ksp, iterations));
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode KSPDCDMGetFallbackPC(KSP ksp, PC *pc) {
+  PetscFunctionBegin;
+  PetscUseMethod(ksp, "KSPDCDMGetFallbackPC_C", (KSP, PC *), (ksp, pc));
   PetscFunctionReturn(0);
 }
 
@@ -356,7 +444,9 @@ PetscErrorCode KSPDCDMGetFallbacks(KSP ksp, KSPDCDMFallbacks *fallbacks) {
 
    Options Database Keys:
 +  -ksp_dcdm_window 2 - directions that a new one is made A-orthogonal to
--  -ksp_dcdm_stall 20 - iterations without progress before the residual may step in, 0: never
+.  -ksp_dcdm_window_max 8 - what the window grows to while a solve stands still
+.  -ksp_dcdm_stall 20 - iterations without progress before the window grows, and classical directions step in; 0: never
+-  -dcdm_fallback_pc_type jacobi - the preconditioner that classical directions come from
 
    Level: intermediate
 
@@ -366,9 +456,12 @@ PetscErrorCode KSPDCDMGetFallbacks(KSP ksp, KSPDCDMFallbacks *fallbacks) {
    product with A, whatever the window. M may be any `PC`, and may change from one iteration to the next; it is meant
    for networks.
 
-   A direction that is not finite, zero, or not one of descent is replaced by the residual, at the cost of a second
-   product; -ksp_view, -info and `KSPDCDMGetFallbacks()` tell how often. So a bad preconditioner makes a solve slow,
-   never wrong.
+   A direction that is not finite, zero, or not one of descent is replaced by a classical one: that of the fallback
+   preconditioner, or of the residual should that fail too. A solve stands still where the residual has not fallen by a
+   tenth in -ksp_dcdm_stall iterations. Then the window grows to -ksp_dcdm_window_max. Where the solve stands still
+   again and a step along the classical direction lessens the error more, in the A-norm, classical directions take over
+   for as many iterations, and for twice as many each time this happens. -ksp_view, -info and `KSPDCDMGetFallbacks()`
+   tell. So a bad preconditioner makes a solve slow, never wrong.
 
    It stops on the true (unpreconditioned) residual, the only norm it supports beside none. The null space attached to
    the matrix is removed from directions.
@@ -377,7 +470,8 @@ PetscErrorCode KSPDCDMGetFallbacks(KSP ksp, KSPDCDMFallbacks *fallbacks) {
 .  A. Kaneda, O. Akar, J. Chen, V. Kala, D. Hyde, J. Teran, A deep conjugate direction method for iteratively solving
    linear systems, ICML 2023
 
-.seealso: `KSPDCDMSetWindow()`, `KSPDCDMSetStall()`, `KSPDCDMGetFallbacks()`, `KSPFCG`, `KSPCG`
+.seealso: `KSPDCDMSetWindow()`, `KSPDCDMSetWindowMax()`, `KSPDCDMSetStall()`, `KSPDCDMGetFallbackPC()`,
+          `KSPDCDMGetFallbacks()`, `KSPFCG`, `KSPCG`
 M*/
 PetscErrorCode KSPCreate_DCDM(KSP ksp) {
   PetscFunctionBegin;
@@ -394,7 +488,9 @@ PetscErrorCode KSPCreate_DCDM(KSP ksp) {
   ksp->ops->buildsolution = KSPBuildSolutionDefault;
   ksp->ops->buildresidual = KSPBuildResidualDefault;
   PetscCall(PetscObjectComposeFunction((PetscObject)ksp, "KSPDCDMSetWindow_C", SetWindow));
+  PetscCall(PetscObjectComposeFunction((PetscObject)ksp, "KSPDCDMSetWindowMax_C", SetWindowMax));
   PetscCall(PetscObjectComposeFunction((PetscObject)ksp, "KSPDCDMSetStall_C", SetStall));
+  PetscCall(PetscObjectComposeFunction((PetscObject)ksp, "KSPDCDMGetFallbackPC_C", GetClassicalPC));
   PetscCall(PetscObjectComposeFunction((PetscObject)ksp, "KSPDCDMGetFallbacks_C", GetFallbacks));
   PetscFunctionReturn(0);
 }

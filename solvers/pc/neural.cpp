@@ -2,8 +2,10 @@
 #include "solvers/pc/neural.h"
 #include "meshes/log.h"
 #include "solvers/pc/neural/geometry.h"
+#include "solvers/pc/neural/suitable.h"
 #include "solvers/pc/pc_grid.h"
 #include <cmath>
+#include <cstring>
 #include <new>
 #include <petsc/private/pcimpl.h>
 #include <string>
@@ -13,14 +15,17 @@ namespace {
 using namespace krylearn;
 
 struct PC_Neural {
-  std::string model;
+  std::string model, device = "auto";
+  PetscInt threads = 1;
+  nets::Library *library = nullptr;
   PCGrid grid{"PCNEURAL", "pc_neural_grid"};
   MPI_Comm comm = MPI_COMM_NULL; ///< of the network's halos
   std::unique_ptr<nets::Network> network;
   std::vector<nmg::IsolatedRow> isolated;
   std::vector<float> r, q;
-  double unit = 1; ///< of the matrix
-  double in = 1;   ///< what residuals are multiplied by, to be of order 1 at the start of a solve
+  double unit = 1;     ///< of the matrix
+  ResidualScale scale_in;
+  bool warned = false; ///< that the model does not fit the method
 };
 
 PC_Neural *Data(PC pc) { return static_cast<PC_Neural *>(pc->data); }
@@ -29,6 +34,7 @@ PetscErrorCode PCReset_Neural(PC pc) {
   PC_Neural *neural = Data(pc);
   PetscFunctionBegin;
   neural->network.reset();
+  neural->warned = false;
   neural->isolated.clear();
   PetscCall(neural->grid.Reset());
   if (neural->comm != MPI_COMM_NULL) PetscCallMPI(MPI_Comm_free(&neural->comm));
@@ -38,16 +44,18 @@ PetscErrorCode PCReset_Neural(PC pc) {
 PetscErrorCode LoadNetwork(PC pc) {
   PC_Neural *neural = Data(pc);
   MPI_Comm comm = PetscObjectComm((PetscObject)pc);
-  nets::Library *library;
   PetscFunctionBegin;
   const char *prefix = ((PetscObject)pc)->prefix;
   PetscCheck(!neural->model.empty(), comm, PETSC_ERR_ARG_WRONGSTATE,
              "PCNEURAL needs a trained model: give -%spc_neural_model FILE, written by the program train",
              prefix ? prefix : "");
-  PetscCall(OpenNetworks(comm, &library));
+  PetscCall(OpenNetworks(comm, &neural->library));
   if (neural->comm == MPI_COMM_NULL) PetscCallMPI(MPI_Comm_dup(comm, &neural->comm));
-  PetscCall(GuardedNetworkCall(comm, "PCNEURAL cannot use its model",
-                               [&] { neural->network = library->Load(neural->comm, neural->model); }));
+  PetscCall(GuardedNetworkCall(comm, "PCNEURAL cannot use its model", [&] {
+    auto network = neural->library->Load(neural->comm, neural->model);
+    network->ChooseDevice(neural->device);
+    neural->network = std::move(network);
+  }));
   PetscFunctionReturn(0);
 }
 
@@ -69,20 +77,49 @@ PetscErrorCode PCSetUp_Neural(PC pc) {
   PetscCall(neural->grid.Matrix(pc, &matrix));
   PetscCall(GeometryOfMatrix(matrix, neural->grid.GridDM(), neural->grid.Reordered(), *neural->grid.Box(), neural->comm,
                              &geometry, &neural->isolated, &neural->unit));
-  PetscCall(GuardedNetworkCall(comm, "PCNEURAL cannot use its model", [&] { neural->network->SetUp(geometry); }));
+  PetscCall(GuardedNetworkCall(comm, "PCNEURAL cannot use its model", [&] {
+    neural->library->SetThreads(int(neural->threads));
+    neural->network->SetUp(geometry);
+  }));
   neural->r.assign(std::size_t(geometry.partition.OwnedCells()), 0);
   neural->q = neural->r;
   PetscCall(PetscLogEventEnd(Log().neural_setup, pc, 0, 0, 0));
   PetscFunctionReturn(0);
 }
 
-/// Residuals shrink from the size of the right-hand side; that much single precision has to hold.
-PetscErrorCode PCPreSolve_Neural(PC pc, KSP, Vec b, Vec) {
+/// Once a model, where users look: on the error stream of the first rank.
+PetscErrorCode WarnIfUnsuitable(PC pc, KSP ksp) {
+  PC_Neural *neural = Data(pc);
+  KSPType type;
+  const char *prefix;
   PetscFunctionBegin;
-  PetscReal largest;
-  PetscCall(VecNorm(b, NORM_INFINITY, &largest));
-  Data(pc)->in = largest > 0 && std::isfinite(largest) ? std::ldexp(1.0, -std::ilogb(largest)) : 1;
-  if (!std::isfinite(Data(pc)->in)) Data(pc)->in = 1;
+  PetscCall(KSPGetType(ksp, &type));
+  const nets::Network &network = *neural->network;
+  const char *why = WhyNotSuitable(type, network.Linear(), network.Symmetric());
+  if (!why || neural->warned) PetscFunctionReturn(0);
+  neural->warned = true;
+  PetscCall(KSPGetOptionsPrefix(ksp, &prefix));
+  if (!prefix) prefix = "";
+  PetscCall(
+      PetscFPrintf(PetscObjectComm((PetscObject)pc), PETSC_STDERR,
+                   "PCNEURAL warning: -%sksp_type %s takes a %s preconditioner for granted, but the network of %s "
+                   "(architecture %s) is %s, so the solve may stall or claim what it has not reached; use "
+                   "-%sksp_type dcdm or -%sksp_type fcg\n",
+                   prefix, type, std::strstr(why, "linear") ? "linear" : "symmetric", neural->model.c_str(),
+                   network.Architecture().c_str(), why, prefix, prefix));
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode PCPreSolve_Neural(PC pc, KSP ksp, Vec, Vec) {
+  PetscFunctionBegin;
+  PetscCall(WarnIfUnsuitable(pc, ksp));
+  Data(pc)->scale_in.Begin();
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode PCPostSolve_Neural(PC pc, KSP, Vec, Vec) {
+  PetscFunctionBegin;
+  Data(pc)->scale_in.End();
   PetscFunctionReturn(0);
 }
 
@@ -90,11 +127,14 @@ PetscErrorCode PCApply_Neural(PC pc, Vec r, Vec z) {
   PC_Neural *neural = Data(pc);
   PetscFunctionBegin;
   PetscCall(PetscLogEventBegin(Log().neural_apply, pc, 0, 0, 0));
-  double in = neural->in;
-  if (!neural->network->Linear()) { // such networks have learnt residuals of norm 1
+  double in;
+  if (neural->network->Linear()) {
+    PetscCall(neural->scale_in.Look(r));
+    in = neural->scale_in.factor;
+  } else { // such networks have learnt residuals of norm 1
     PetscReal norm;
     PetscCall(VecNorm(r, NORM_2, &norm));
-    if (norm > 0 && std::isfinite(1 / norm)) in = 1 / norm;
+    in = norm > 0 && std::isfinite(1 / norm) ? 1 / norm : 1;
   }
   const PetscScalar *from;
   PetscScalar *to;
@@ -124,8 +164,11 @@ PetscErrorCode PCView_Neural(PC pc, PetscViewer viewer) {
   if (!neural->network) PetscFunctionReturn(0);
   const nets::Network &network = *neural->network;
   PetscCall(PetscViewerASCIIPrintf(
-      viewer, "  architecture %s, %dD, %ld parameters, %s in the residual, single precision\n",
-      network.Architecture().c_str(), network.Dim(), network.Parameters(), network.Linear() ? "linear" : "not linear"));
+      viewer, "  architecture %s, %dD, %ld parameters, %s in the residual, %ssymmetric, single precision\n",
+      network.Architecture().c_str(), network.Dim(), network.Parameters(), network.Linear() ? "linear" : "not linear",
+      network.Symmetric() ? "" : "not "));
+  PetscCall(PetscViewerASCIIPrintf(viewer, "  on %s, %" PetscInt_FMT " thread%s a rank\n", network.Device().c_str(),
+                                   neural->threads, neural->threads == 1 ? "" : "s"));
   PetscFunctionReturn(0);
 }
 
@@ -145,6 +188,13 @@ PetscErrorCode PCSetFromOptions_Neural(PC pc, PetscOptionItems *PetscOptionsObje
   PetscCheck(!given || count >= 2, PetscObjectComm((PetscObject)pc), PETSC_ERR_USER_INPUT,
              "-pc_neural_grid needs two numbers (2D) or three (3D)");
   if (given) PetscCall(PCNeuralSetGrid(pc, grid[0], grid[1], count > 2 ? grid[2] : 1));
+  PetscInt threads = neural->threads;
+  PetscCall(PetscOptionsString("-pc_neural_device", "Where the network computes: auto, cpu or cuda",
+                               "PCNeuralSetDevice", neural->device.c_str(), path, sizeof path, &given));
+  if (given) PetscCall(PCNeuralSetDevice(pc, path));
+  PetscCall(PetscOptionsInt("-pc_neural_threads", "Threads of LibTorch's operations on every rank",
+                            "PCNeuralSetThreads", threads, &threads, &given));
+  if (given) PetscCall(PCNeuralSetThreads(pc, threads));
   PetscOptionsHeadEnd();
   PetscFunctionReturn(0);
 }
@@ -152,7 +202,7 @@ PetscErrorCode PCSetFromOptions_Neural(PC pc, PetscOptionItems *PetscOptionsObje
 PetscErrorCode PCDestroy_Neural(PC pc) {
   PetscFunctionBegin;
   PetscCall(PCReset_Neural(pc));
-  for (const char *name : {"PCNeuralSetModel_C", "PCNeuralSetGrid_C"})
+  for (const char *name : {"PCNeuralSetModel_C", "PCNeuralSetGrid_C", "PCNeuralSetDevice_C", "PCNeuralSetThreads_C"})
     PetscCall(PetscObjectComposeFunction((PetscObject)pc, name, nullptr));
   delete Data(pc);
   pc->data = nullptr;
@@ -178,6 +228,27 @@ PetscErrorCode SetGrid(PC pc, PetscInt nx, PetscInt ny, PetscInt nz) {
   PetscFunctionReturn(0);
 }
 
+PetscErrorCode SetDevice(PC pc, const char *device) {
+  PetscFunctionBegin;
+  const std::string name = device ? device : "";
+  PetscCheck(name == "auto" || name == "cpu" || name == "cuda", PetscObjectComm((PetscObject)pc),
+             PETSC_ERR_ARG_OUTOFRANGE, "PCNEURAL: unknown device '%s'; give auto, cpu or cuda", name.c_str());
+  if (name == Data(pc)->device) PetscFunctionReturn(0);
+  PetscCall(PCReset_Neural(pc));
+  pc->setupcalled = PETSC_FALSE;
+  Data(pc)->device = name;
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode SetThreads(PC pc, PetscInt threads) {
+  PetscFunctionBegin;
+  PetscCheck(threads >= 1 && threads <= 1024, PetscObjectComm((PetscObject)pc), PETSC_ERR_ARG_OUTOFRANGE,
+             "PCNEURAL: %" PetscInt_FMT " threads a rank; give 1 to 1024", threads);
+  if (threads != Data(pc)->threads) pc->setupcalled = PETSC_FALSE;
+  Data(pc)->threads = threads;
+  PetscFunctionReturn(0);
+}
+
 } // namespace
 
 extern "C" {
@@ -194,12 +265,26 @@ PetscErrorCode PCNeuralSetGrid(PC pc, PetscInt nx, PetscInt ny, PetscInt nz) {
   PetscFunctionReturn(0);
 }
 
+PetscErrorCode PCNeuralSetDevice(PC pc, const char *device) {
+  PetscFunctionBegin;
+  PetscTryMethod(pc, "PCNeuralSetDevice_C", (PC, const char *), (pc, device));
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode PCNeuralSetThreads(PC pc, PetscInt threads) {
+  PetscFunctionBegin;
+  PetscTryMethod(pc, "PCNeuralSetThreads_C", (PC, PetscInt), (pc, threads));
+  PetscFunctionReturn(0);
+}
+
 /*MC
    PCNEURAL - a trained network applied to the residual on a structured grid
 
    Options Database Keys:
 +  -pc_neural_model FILE - the trained model: what the program train writes, or a TorchScript archive
--  -pc_neural_grid nx,ny[,nz] - the grid of a matrix in natural ordering; otherwise a DMDA tells it
+.  -pc_neural_grid nx,ny[,nz] - the grid of a matrix in natural ordering; otherwise a DMDA tells it
+.  -pc_neural_device auto - cpu, cuda, or auto: CUDA where LibTorch finds it and the architecture can use it
+-  -pc_neural_threads 1 - threads of LibTorch's operations on every rank
 
    Level: intermediate
 
@@ -207,13 +292,15 @@ PetscErrorCode PCNeuralSetGrid(PC pc, PetscInt nx, PetscInt ny, PetscInt nz) {
    The geometry – coefficients, solids, sides – is read from the matrix, which is AIJ and a symmetric star (5 points
    in 2D, 7 in 3D); rows that hold nothing but a diagonal are solved on their own. A model serves grids of any size of
    its dimension, in any cut over ranks, with the same iterations. Models of the architecture vcycle are linear and
-   symmetric, so that `KSPCG` may use them; for others take `KSPDCDM` or `KSPFCG`. TorchScript modules follow the
-   contract in nets/torchscript/README.md. Use -ksp_norm_type unpreconditioned
+   symmetric, so that `KSPCG` may use them; for others take `KSPDCDM` or `KSPFCG`: a method that takes more for granted
+   than a model has is named in a line on the error stream. TorchScript modules follow the contract in
+   nets/torchscript/README.md. Use -ksp_norm_type unpreconditioned
    to stop on the true residual: then a bad model makes a solve slow, never wrong.
 
-   LibTorch is loaded when the first `PCNEURAL` is set up, not before.
+   LibTorch is loaded when the first `PCNEURAL` is set up, not before. It has one setting for the number of threads in
+   a process, so the network set up last decides.
 
-.seealso: `PCNeuralSetModel()`, `PCNeuralSetGrid()`, `KSPDCDM`, `PCNMG`
+.seealso: `PCNeuralSetModel()`, `PCNeuralSetGrid()`, `PCNeuralSetDevice()`, `PCNeuralSetThreads()`, `KSPDCDM`, `PCNMG`
 M*/
 PetscErrorCode PCCreate_Neural(PC pc) {
   PetscFunctionBegin;
@@ -222,12 +309,15 @@ PetscErrorCode PCCreate_Neural(PC pc) {
   pc->ops->apply = PCApply_Neural;
   pc->ops->setup = PCSetUp_Neural;
   pc->ops->presolve = PCPreSolve_Neural;
+  pc->ops->postsolve = PCPostSolve_Neural;
   pc->ops->reset = PCReset_Neural;
   pc->ops->destroy = PCDestroy_Neural;
   pc->ops->setfromoptions = PCSetFromOptions_Neural;
   pc->ops->view = PCView_Neural;
   PetscCall(PetscObjectComposeFunction((PetscObject)pc, "PCNeuralSetModel_C", SetModel));
   PetscCall(PetscObjectComposeFunction((PetscObject)pc, "PCNeuralSetGrid_C", SetGrid));
+  PetscCall(PetscObjectComposeFunction((PetscObject)pc, "PCNeuralSetDevice_C", SetDevice));
+  PetscCall(PetscObjectComposeFunction((PetscObject)pc, "PCNeuralSetThreads_C", SetThreads));
   PetscFunctionReturn(0);
 }
 

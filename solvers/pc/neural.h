@@ -12,5 +12,11 @@ extern "C" {
 KRYLEARN_EXPORT PetscErrorCode PCNeuralSetModel(PC pc, const char *path);
 /// The grid of a matrix in natural ordering, x fastest; 2D: nz = 1. Key -pc_neural_grid.
 KRYLEARN_EXPORT PetscErrorCode PCNeuralSetGrid(PC pc, PetscInt nx, PetscInt ny, PetscInt nz);
+/// Where the network computes: "cpu", "cuda", or "auto", which is CUDA where LibTorch finds it and the model's
+/// architecture can use it. Key -pc_neural_device.
+KRYLEARN_EXPORT PetscErrorCode PCNeuralSetDevice(PC pc, const char *device);
+/// Threads of LibTorch's operations on every rank, 1 by default: with a rank a core, more are slower. LibTorch has one
+/// such setting a process, so the network set up last decides. Key -pc_neural_threads.
+KRYLEARN_EXPORT PetscErrorCode PCNeuralSetThreads(PC pc, PetscInt threads);
 KRYLEARN_EXPORT PetscErrorCode PCCreate_Neural(PC pc);
 }

@@ -75,8 +75,9 @@ TEST(Dcdm, TakesTheIterationsOfTruncatedFlexibleCgWithLinearPreconditioners) {
         ASSERT_PETSC_OK(KSPFCGSetTruncationType(fcg.ksp, KSP_FCD_TRUNC_TYPE_STANDARD));
         ASSERT_PETSC_OK(KSPDCDMSetWindow(dcdm.ksp, window));
         const PetscInt expected = fcg.Solve(system.b, system.x);
-        // Rounding sets long solves apart.
-        EXPECT_NEAR(double(dcdm.Solve(system.b, system.x)), double(expected), std::max(1.0, 0.04 * double(expected)));
+        // Rounding sets solves of many hundreds of iterations apart, with any two programs.
+        const double room = expected <= 200 ? 1 : 0.04 * double(expected);
+        EXPECT_NEAR(double(dcdm.Solve(system.b, system.x)), double(expected), room);
         const KSPDCDMFallbacks f = dcdm.Fallbacks();
         EXPECT_EQ(f.not_finite + f.zero + f.not_descent + f.stalled, 0);
       }
@@ -178,6 +179,11 @@ PetscErrorCode HostileApply(PC pc, Vec r, Vec z) {
   if (h->kind == "large") PetscCall(VecScale(z, 1e100));
   if (h->kind == "tiny") PetscCall(VecScale(z, 1e-200));
   if (h->kind == "product with A") PetscCall(MatMult(h->A, r, z));
+  if (h->kind == "blind") { // to the first half
+    PetscInt rows;
+    PetscCall(VecGetSize(z, &rows));
+    for (PetscInt i = first; i < PetscMin(end, rows / 2); ++i) PetscCall(VecSetValue(z, i, 0, INSERT_VALUES));
+  }
   if (h->kind == "random")
     for (PetscInt i = first; i < end; ++i)
       PetscCall(VecSetValue(z, i, RandomEntry(i + 100000 * h->calls), INSERT_VALUES));
@@ -209,6 +215,111 @@ TEST(Dcdm, ConvergesWhateverThePreconditionerProposes) {
     EXPECT_GE(replaced, least);
     EXPECT_LE(replaced, most);
   }
+}
+
+/// Iterations with a hostile preconditioner and a classical one; what happened goes into `f`.
+PetscInt IterationsWith(const System &system, const char *kind, const char *classical, PetscInt stall,
+                        KSPDCDMFallbacks *f) {
+  Ksp dcdm(system.A, KSPDCDM, PCSHELL);
+  Hostile hostile{kind, system.A};
+  PC pc;
+  EXPECT_PETSC_OK(PCShellSetContext(dcdm.pc, &hostile));
+  EXPECT_PETSC_OK(PCShellSetApply(dcdm.pc, HostileApply));
+  EXPECT_PETSC_OK(KSPDCDMSetStall(dcdm.ksp, stall));
+  EXPECT_PETSC_OK(KSPDCDMGetFallbackPC(dcdm.ksp, &pc));
+  EXPECT_PETSC_OK(PCSetType(pc, classical));
+  if (stall == 0) EXPECT_EQ(dcdm.Reason(system.b, system.x), KSP_DIVERGED_ITS);
+  const PetscInt iterations = stall > 0 ? dcdm.Solve(system.b, system.x) : 2000;
+  *f = dcdm.Fallbacks();
+  return iterations;
+}
+
+TEST(Dcdm, OvercomesPreconditionersThatStandStill) {
+  const struct {
+    const char *kind;
+    PetscInt jacobi, nmg;
+  } table[] = {{"random", 1000, 30}, {"blind", 1100, 55}, {"product with A", 1500, 160}};
+  System system("obstacles", {64, 64, 1});
+  for (const auto &row : table) {
+    SCOPED_TRACE(row.kind);
+    KSPDCDMFallbacks f;
+    EXPECT_LE(IterationsWith(system, row.kind, PCJACOBI, 20, &f), row.jacobi);
+    EXPECT_GT(f.stalled, 0);
+    EXPECT_EQ(f.window, 8);
+    EXPECT_LE(IterationsWith(system, row.kind, PCNMG, 20, &f), row.nmg);
+    if (std::string(row.kind) == "random") continue; // most are not of descent, and so replaced anyway
+    EXPECT_GT(f.stalled, 0);
+    IterationsWith(system, row.kind, PCNMG, 0, &f);
+    EXPECT_EQ(f.stalled, 0);
+    EXPECT_EQ(f.window, 2);
+  }
+}
+
+TEST(Dcdm, LengthensTheWindowBeforeClassicalDirectionsStepIn) {
+  System system("obstacles", {64, 64, 1});
+  Ksp dcdm(system.A, KSPDCDM, PCSHELL);
+  Hostile hostile{"blind", system.A};
+  ASSERT_PETSC_OK(PCShellSetContext(dcdm.pc, &hostile));
+  ASSERT_PETSC_OK(PCShellSetApply(dcdm.pc, HostileApply));
+  const auto after = [&](PetscInt iterations) {
+    EXPECT_PETSC_OK(KSPSetTolerances(dcdm.ksp, 1e-8, 1e-300, 1e5, iterations));
+    EXPECT_EQ(dcdm.Reason(system.b, system.x), KSP_DIVERGED_ITS);
+    return dcdm.Fallbacks();
+  };
+  ASSERT_PETSC_OK(KSPDCDMSetStall(dcdm.ksp, 12));
+  PetscInt first = 1;
+  while (first < 100 && after(first).window == 2) ++first;
+  EXPECT_EQ(after(first).window, 8);
+  EXPECT_EQ(after(first + 11).stalled, 0);
+  EXPECT_GE(after(first + 60).stalled, 1);
+  ASSERT_PETSC_OK(KSPDCDMSetWindowMax(dcdm.ksp, 1)); // the window stays as it is, and nothing waits for it
+  EXPECT_EQ(after(first + 11).window, 2);
+  EXPECT_GE(after(first + 11).stalled, 1);
+}
+
+TEST(Dcdm, LeavesGoodPreconditionersAloneWhereTheResidualStandsStill) {
+  System system("contrast", {64, 64, 1});
+  Ksp patient(system.A, KSPDCDM, PCBJACOBI), hasty(system.A, KSPDCDM, PCBJACOBI);
+  ASSERT_PETSC_OK(KSPDCDMSetStall(patient.ksp, 0));
+  ASSERT_PETSC_OK(KSPDCDMSetStall(hasty.ksp, 3));
+  const PetscInt usual = patient.Solve(system.b, system.x);
+  EXPECT_LE(double(hasty.Solve(system.b, system.x)), 1.05 * double(usual));
+  EXPECT_EQ(hasty.Fallbacks().window, 8);
+}
+
+PetscErrorCode NothingApply(PC, Vec, Vec z) { return VecSet(z, 0); }
+
+TEST(Dcdm, TakesTheResidualWhereTheMatrixHasNoDiagonalToRead) {
+  System system("obstacles", {24, 20, 1});
+  Counter counter{system.A};
+  Mat shell;
+  PetscInt rows;
+  ASSERT_PETSC_OK(MatGetLocalSize(system.A, &rows, nullptr));
+  ASSERT_PETSC_OK(MatCreateShell(PETSC_COMM_WORLD, rows, rows, PETSC_DECIDE, PETSC_DECIDE, &counter, &shell));
+  ASSERT_PETSC_OK(MatShellSetOperation(shell, MATOP_MULT, reinterpret_cast<void (*)()>(CountedMult)));
+  Ksp dcdm(shell, KSPDCDM, PCSHELL);
+  ASSERT_PETSC_OK(PCShellSetApply(dcdm.pc, NothingApply));
+  dcdm.A = system.A;
+  const PetscInt iterations = dcdm.Solve(system.b, system.x);
+  EXPECT_EQ(dcdm.Fallbacks().zero, iterations);
+  EXPECT_EQ(dcdm.Fallbacks().residual, 0);
+  ASSERT_PETSC_OK(MatDestroy(&shell));
+}
+
+TEST(Dcdm, TakesTheResidualWhereTheClassicalDirectionWillNotDoEither) {
+  System system("obstacles", {24, 20, 1});
+  Ksp dcdm(system.A, KSPDCDM, PCSHELL);
+  Hostile hostile{"nan", system.A};
+  PC pc;
+  ASSERT_PETSC_OK(KSPDCDMGetFallbackPC(dcdm.ksp, &pc));
+  ASSERT_PETSC_OK(PCSetType(pc, PCSHELL));
+  for (PC each : {dcdm.pc, pc}) {
+    ASSERT_PETSC_OK(PCShellSetContext(each, &hostile));
+    ASSERT_PETSC_OK(PCShellSetApply(each, HostileApply));
+  }
+  const PetscInt iterations = dcdm.Solve(system.b, system.x, 1e-2);
+  EXPECT_EQ(dcdm.Fallbacks().not_finite, iterations);
+  EXPECT_EQ(dcdm.Fallbacks().residual, iterations);
 }
 
 TEST(Dcdm, StopsAtAMatrixThatIsNotPositiveDefinite) {
@@ -263,6 +374,7 @@ TEST(Dcdm, RefusesNonsense) {
   ASSERT_PETSC_OK(KSPCreate(PETSC_COMM_WORLD, &ksp));
   ASSERT_PETSC_OK(KSPSetType(ksp, KSPDCDM));
   EXPECT_REFUSED(KSPDCDMSetWindow(ksp, 0), "a window of 0 directions; give 1 to 1000");
+  EXPECT_REFUSED(KSPDCDMSetWindowMax(ksp, 1001), "a window that grows to 1001 directions; give 1 to 1000");
   EXPECT_REFUSED(KSPDCDMSetStall(ksp, -1), "give at least 1, or 0 for never");
   ASSERT_PETSC_OK(KSPSetType(ksp, KSPCG)); // settings are of no concern to other types
   EXPECT_PETSC_OK(KSPDCDMSetWindow(ksp, 0));
@@ -291,7 +403,9 @@ TEST(Dcdm, ViewTellsTheWindowAndWhatWasReplaced) {
   std::free(buffer);
   if (Rank() > 0) return;
   EXPECT_NE(seen.find("window of 2 directions"), std::string::npos) << seen;
+  EXPECT_NE(seen.find("then a window of 8, then classical directions"), std::string::npos) << seen;
   EXPECT_NE(seen.find("0 zero, " + std::to_string(iterations) + " not of descent"), std::string::npos) << seen;
+  EXPECT_NE(seen.find("type: jacobi"), std::string::npos) << seen;
 }
 
 } // namespace

@@ -2,6 +2,7 @@
 #include "solvers/ksp/dcdm.h"
 #include "solvers/linear_system.h"
 #include "solvers/pc/neural.h"
+#include "solvers/pc/neural/suitable.h"
 #include "solvers/training_geometry.h"
 #include "tests/scratch_folder.h"
 #include "tests/solvers/pc/nmg_model.h"
@@ -39,18 +40,33 @@ protected:
       spec.output = Path(deep ? 3 : 2);
       library->Train(PETSC_COMM_WORLD, spec, TrainingGeometries({}));
     }
+    // Of every architecture, hardly trained.
+    for (const auto &architecture : library->ArchitectureList()) {
+      nets::TrainingSpec spec;
+      spec.architecture = architecture.first;
+      spec.grids = {{24, 24, 1}};
+      spec.geometries = spec.batch_geometries = spec.right_sides = spec.batch_right_sides = 1;
+      spec.steps = spec.validate_every = spec.validation_geometries = 1;
+      spec.output = Path(architecture.first);
+      library->Train(PETSC_COMM_WORLD, spec, TrainingGeometries({}));
+      architectures_.push_back(architecture.first);
+    }
   }
   static void TearDownTestSuite() {
     delete folder_;
     folder_ = nullptr;
+    architectures_.clear();
   }
   void SetUp() override {
     if (!folder_) GTEST_SKIP() << "no LibTorch";
   }
   static std::string Path(int dim) { return *folder_ / ("model" + std::to_string(dim) + ".pt"); }
+  static std::string Path(const std::string &architecture) { return *folder_ / (architecture + ".pt"); }
   static ScratchFolder *folder_;
+  static std::vector<std::string> architectures_;
 };
 ScratchFolder *NeuralTest::folder_ = nullptr;
+std::vector<std::string> NeuralTest::architectures_;
 
 void UseNeural(Solver *solver, const std::string &path) {
   ASSERT_PETSC_OK(PCSetType(solver->pc, PCNEURAL));
@@ -183,6 +199,20 @@ void Tamper(const std::string &from, const std::string &to, const std::function<
   });
 }
 
+/// To 1e-6 in the true residual, however slowly.
+void ExpectConverged(Solver *solver, const LinearSystem &system) {
+  KSPConvergedReason reason;
+  double norm;
+  PetscReal scale;
+  ASSERT_PETSC_OK(KSPSetTolerances(solver->ksp, 1e-6, 1e-300, 1e5, 2000));
+  ASSERT_PETSC_OK(KSPSolve(solver->ksp, system.b, system.x));
+  ASSERT_PETSC_OK(KSPGetConvergedReason(solver->ksp, &reason));
+  EXPECT_GT(reason, 0) << KSPConvergedReasons[reason];
+  ASSERT_PETSC_OK(TrueResidual(system.A, system.b, system.x, &norm));
+  ASSERT_PETSC_OK(VecNorm(system.b, NORM_2, &scale));
+  EXPECT_LE(norm, 1.01e-6 * scale);
+}
+
 TEST_F(NeuralTest, ConvergesWithDcdmWhateverTheWeights) {
   LinearSystem system;
   Make("obstacles", {24, 20, 1}, &system);
@@ -193,6 +223,8 @@ TEST_F(NeuralTest, ConvergesWithDcdmWhateverTheWeights) {
                {"one NaN", [](std::size_t i) { return i == 77 ? std::numeric_limits<float>::quiet_NaN() : 0.1f; }},
                {"zero", [](std::size_t) { return 0.f; }},
                {"constant", [](std::size_t) { return -1.f; }},
+               // Weights of the smoother are −0.8 in place of 0.8: the sign of the direction flips, or nearly so.
+               {"sign flipped", [](std::size_t i) { return i == 1537 - 5 ? -1.6f : 0.f; }},
                {"random", [](std::size_t i) { return float(RandomEntry(PetscInt(i))); }},
                {"huge", [](std::size_t i) { return 1e30f * float(RandomEntry(PetscInt(i))); }}};
   for (const auto &row : table) {
@@ -202,18 +234,128 @@ TEST_F(NeuralTest, ConvergesWithDcdmWhateverTheWeights) {
     Solver solver(system.A);
     ASSERT_PETSC_OK(KSPSetType(solver.ksp, KSPDCDM));
     UseNeural(&solver, path);
-    KSPConvergedReason reason;
-    double norm;
-    PetscReal scale;
-    ASSERT_PETSC_OK(KSPSetTolerances(solver.ksp, 1e-6, 1e-300, 1e5, 2000));
-    ASSERT_PETSC_OK(KSPSolve(solver.ksp, system.b, system.x));
-    ASSERT_PETSC_OK(KSPGetConvergedReason(solver.ksp, &reason));
-    EXPECT_GT(reason, 0) << KSPConvergedReasons[reason];
-    ASSERT_PETSC_OK(TrueResidual(system.A, system.b, system.x, &norm));
-    ASSERT_PETSC_OK(VecNorm(system.b, NORM_2, &scale));
-    EXPECT_LE(norm, 1.01e-6 * scale);
+    ExpectConverged(&solver, system);
   }
   ASSERT_PETSC_OK(system.Destroy());
+}
+
+TEST_F(NeuralTest, ConvergesWithDcdmOnGeometriesThatItHasNotBeenTrainedFor) {
+  for (const char *problem : {"contrast", "mixed", "walls", "darcy", "stretched"}) {
+    SCOPED_TRACE(problem);
+    LinearSystem system;
+    Make(problem, {40, 36, 1}, &system);
+    for (const std::string &path : {Path(2), Path(architectures_.back())}) {
+      Solver solver(system.A);
+      ASSERT_PETSC_OK(KSPSetType(solver.ksp, KSPDCDM));
+      UseNeural(&solver, path);
+      ExpectConverged(&solver, system);
+    }
+    ASSERT_PETSC_OK(system.Destroy());
+  }
+}
+
+/// Pages of memory that this process holds.
+long ResidentPages() {
+  std::ifstream file("/proc/self/statm");
+  long size = 0, resident = 0;
+  file >> size >> resident;
+  return resident;
+}
+
+TEST_F(NeuralTest, TakesNoMoreMemoryAfterTheSecondApplication) {
+  if (ResidentPages() == 0) GTEST_SKIP() << "/proc is not there";
+  LinearSystem system;
+  Make("obstacles", {192, 192, 1}, &system);
+  for (const std::string &architecture : architectures_) {
+    SCOPED_TRACE(architecture);
+    Solver solver(system.A);
+    UseNeural(&solver, Path(architecture));
+    ASSERT_PETSC_OK(KSPSetUp(solver.ksp));
+    for (int i = 0; i < 2; ++i) ASSERT_PETSC_OK(PCApply(solver.pc, system.b, system.x));
+    const long before = ResidentPages();
+    for (int i = 0; i < 50; ++i) ASSERT_PETSC_OK(PCApply(solver.pc, system.b, system.x));
+    // A field of this size is 36 pages, over the ranks.
+    EXPECT_LE(ResidentPages() - before, 36) << "of 50 applications";
+  }
+  ASSERT_PETSC_OK(system.Destroy());
+}
+
+/// What `body` prints on PETSc's error stream, on rank 0.
+template <class Body> std::string ErrorStreamOf(Body &&body) {
+  char *buffer = nullptr;
+  std::size_t length = 0;
+  FILE *usual = PETSC_STDERR;
+  PETSC_STDERR = open_memstream(&buffer, &length);
+  body();
+  std::fclose(PETSC_STDERR);
+  PETSC_STDERR = usual;
+  const std::string seen(buffer, length);
+  std::free(buffer);
+  return seen;
+}
+
+TEST_F(NeuralTest, WarnsOnceWhereAMethodTakesMoreForGrantedThanTheNetworkHas) {
+  LinearSystem system;
+  Make("obstacles", {24, 20, 1}, &system);
+  nets::Library *library;
+  ASSERT_PETSC_OK(OpenNetworks(PETSC_COMM_WORLD, &library));
+  for (const std::string &architecture : architectures_) {
+    const auto network = library->Load(PETSC_COMM_WORLD, Path(architecture));
+    for (const char *type : {KSPCG, KSPMINRES, KSPGMRES, KSPFCG, KSPDCDM, KSPFGMRES}) {
+      SCOPED_TRACE(architecture + " " + type);
+      const std::string seen = ErrorStreamOf([&] {
+        Solver solver(system.A);
+        ASSERT_PETSC_OK(KSPSetType(solver.ksp, type));
+        ASSERT_PETSC_OK(KSPSetNormType(solver.ksp, KSP_NORM_DEFAULT));
+        ASSERT_PETSC_OK(KSPSetTolerances(solver.ksp, 1e-2, 1e-300, 1e5, 5));
+        UseNeural(&solver, Path(architecture));
+        for (int twice = 0; twice < 2; ++twice) ASSERT_PETSC_OK(KSPSolve(solver.ksp, system.b, system.x));
+      });
+      const char *why = WhyNotSuitable(type, network->Linear(), network->Symmetric());
+      if (!why || Rank() > 0) {
+        EXPECT_EQ(seen, "");
+        continue;
+      }
+      EXPECT_EQ(seen.find("PCNEURAL warning: "), 0u) << seen;
+      EXPECT_EQ(seen.find('\n'), seen.size() - 1) << seen;
+      EXPECT_NE(seen.find("is " + std::string(why)), std::string::npos) << seen;
+      EXPECT_NE(seen.find("use -ksp_type dcdm or -ksp_type fcg"), std::string::npos) << seen;
+    }
+  }
+  ASSERT_PETSC_OK(system.Destroy());
+}
+
+TEST(Suitable, KnowsWhatMethodsTakeForGranted) {
+  for (const char *type : {KSPCG, KSPMINRES, KSPCR, KSPPIPECG, KSPGROPPCG}) {
+    EXPECT_STREQ(WhyNotSuitable(type, false, false), "not linear") << type;
+    EXPECT_STREQ(WhyNotSuitable(type, true, false), "not symmetric") << type;
+    EXPECT_EQ(WhyNotSuitable(type, true, true), nullptr) << type;
+  }
+  for (const char *type : {KSPGMRES, KSPBCGS, KSPTFQMR}) {
+    EXPECT_STREQ(WhyNotSuitable(type, false, false), "not linear") << type;
+    EXPECT_EQ(WhyNotSuitable(type, true, false), nullptr) << type;
+  }
+  for (const char *type : {KSPDCDM, KSPFCG, KSPFGMRES, KSPGCR, KSPRICHARDSON, KSPPREONLY})
+    EXPECT_EQ(WhyNotSuitable(type, false, false), nullptr) << type;
+}
+
+TEST_F(NeuralTest, ComputesWhereItIsTold) {
+  Model m;
+  MakeModel(PETSC_COMM_WORLD, Dirichlet({20, 17, 1}), &m);
+  Solver solver(m.A);
+  UseNeural(&solver, Path(2));
+  const PetscInt usual = solver.Solve(m.b, m.x);
+  ASSERT_PETSC_OK(PCNeuralSetThreads(solver.pc, 2));
+  ASSERT_PETSC_OK(PCNeuralSetDevice(solver.pc, "cpu"));
+  EXPECT_EQ(solver.Solve(m.b, m.x), usual);
+  // Its stencils are for host memory, whether there is a GPU or not.
+  ASSERT_PETSC_OK(PCNeuralSetDevice(solver.pc, "cuda"));
+  EXPECT_REFUSED(KSPSetUp(solver.ksp), "give auto or cpu");
+  EXPECT_REFUSED(PCNeuralSetDevice(solver.pc, "gpu"), "unknown device 'gpu'; give auto, cpu or cuda");
+  EXPECT_REFUSED(PCNeuralSetThreads(solver.pc, 0), "0 threads a rank; give 1 to 1024");
+  ASSERT_PETSC_OK(PCNeuralSetDevice(solver.pc, "auto"));
+  ASSERT_PETSC_OK(PCNeuralSetThreads(solver.pc, 1));
+  EXPECT_EQ(solver.Solve(m.b, m.x), usual);
 }
 
 TEST_F(NeuralTest, RefusesWhatItCannotUse) {
@@ -228,6 +370,22 @@ TEST_F(NeuralTest, RefusesWhatItCannotUse) {
   };
   refused(m.A, "", "needs a trained model: give -pc_neural_model FILE");
   refused(m.A, *folder_ / "missing.pt", "cannot be read: No such file");
+  const auto changed = [&](const char *name, const std::function<void(std::string *)> &change) {
+    const std::string path = *folder_ / name;
+    OnRank0([&] {
+      std::ifstream file(Path(2), std::ios::binary);
+      std::ostringstream all;
+      all << file.rdbuf();
+      std::string bytes = all.str();
+      change(&bytes);
+      std::ofstream(path, std::ios::binary) << bytes;
+    });
+    return path;
+  };
+  refused(m.A, changed("short.pt", [](std::string *b) { b->resize(b->size() / 2); }), "short.pt' is cut off");
+  refused(m.A, changed("foreign.pt", [](std::string *b) { *b = "PK" + *b; }), "foreign.pt' is no model of Krylearn");
+  refused(m.A, changed("newer.pt", [](std::string *b) { ++(*b)[8]; }), "newer.pt' has format version 2, expected 1");
+  refused(m.A, changed("bad.pt", [](std::string *b) { (*b)[b->size() - 9] ^= 4; }), "bad.pt' is damaged");
   refused(m.A, Path(3), "is for 3D grids, but this one is 2D");
   refused(deep.A, Path(2), "is for 2D grids, but this one is 3D");
   refused(bare.A, Path(2), "give -pc_neural_grid nx,ny[,nz]");
@@ -259,6 +417,7 @@ TEST_F(NeuralTest, ViewTellsTheModel) {
   std::free(buffer);
   if (Rank() > 0) return;
   EXPECT_NE(seen.find("architecture vcycle, 2D, 1537 parameters, linear"), std::string::npos) << seen;
+  EXPECT_NE(seen.find("on cpu, 1 thread a rank"), std::string::npos) << seen;
   EXPECT_NE(seen.find(Path(2)), std::string::npos) << seen;
 }
 
