@@ -113,6 +113,7 @@ PetscErrorCode WarnIfUnsuitable(PC pc, KSP ksp) {
 /// Residuals shrink from the size of the right-hand side; that much single precision has to hold.
 PetscErrorCode PCPreSolve_Neural(PC pc, KSP ksp, Vec b, Vec) {
   PetscFunctionBegin;
+  PetscCall(PCSetUp(pc)); // a setter may have undone it since KSPSetUp()
   PetscCall(WarnIfUnsuitable(pc, ksp));
   PetscReal largest;
   PetscCall(VecNorm(b, NORM_INFINITY, &largest));
