@@ -112,6 +112,7 @@ PetscErrorCode WarnIfUnsuitable(PC pc, KSP ksp) {
 
 PetscErrorCode PCPreSolve_Neural(PC pc, KSP ksp, Vec, Vec) {
   PetscFunctionBegin;
+  PetscCall(PCSetUp(pc)); // a setter may have undone it since KSPSetUp()
   PetscCall(WarnIfUnsuitable(pc, ksp));
   Data(pc)->scale_in.Begin();
   PetscFunctionReturn(0);
