@@ -51,6 +51,11 @@ std::string Configuration::Prefix() const {
   return prefix + "_";
 }
 
+bool Configuration::Owns(const std::string &key) const {
+  const auto begins = [&key](const std::string &prefix) { return key.compare(0, prefix.size(), prefix) == 0; };
+  return begins(Prefix()) && std::none_of(longer.begin(), longer.end(), begins);
+}
+
 PetscErrorCode ParseConfigurations(MPI_Comm comm, const std::string &text, const std::string &origin,
                                    std::vector<Configuration> *list) {
   PetscFunctionBeginUser;
@@ -71,6 +76,12 @@ PetscErrorCode ParseConfigurations(MPI_Comm comm, const std::string &text, const
     PetscCheck(complaint.empty(), comm, PETSC_ERR_USER_INPUT, "%s, line %d: %s", origin.c_str(), number,
                complaint.c_str());
     list->push_back(c);
+  }
+  for (Configuration &c : *list) {
+    c.longer.clear();
+    for (const Configuration &other : *list)
+      if (other.Prefix().size() > c.Prefix().size() && other.Prefix().compare(0, c.Prefix().size(), c.Prefix()) == 0)
+        c.longer.push_back(other.Prefix());
   }
   PetscFunctionReturn(0);
 }
@@ -157,7 +168,7 @@ PetscErrorCode UnreadOptions(const Configuration &configuration, std::string *un
   unread->clear();
   PetscCall(PetscOptionsLeftGet(nullptr, &count, &names, &values));
   for (PetscInt i = 0; i < count; ++i)
-    if (std::string(names[i]).compare(0, prefix.size(), prefix) == 0)
+    if (configuration.Owns(names[i]))
       *unread += (unread->empty() ? "-" : " -") + std::string(names[i]).substr(prefix.size());
   PetscCall(PetscOptionsLeftRestore(nullptr, &count, &names, &values));
   PetscFunctionReturn(0);
@@ -173,7 +184,7 @@ PetscErrorCode EffectiveOptions(const Configuration &configuration, std::string 
   for (const std::string &word : SplitList(all, ' ')) {
     // A key is a dash and a letter; anything else is a value.
     const bool key = word.size() > 1 && word[0] == '-' && std::isalpha(static_cast<unsigned char>(word[1]));
-    if (key) mine = word.compare(0, prefix.size(), prefix) == 0;
+    if (key) mine = configuration.Owns(word.substr(1));
     if (mine) *options += (options->empty() ? "" : " ") + (key ? "-" + word.substr(prefix.size()) : word);
   }
   PetscCall(PetscFree(all));
@@ -187,8 +198,7 @@ PetscErrorCode MarkOptionsUsed(const Configuration &configuration) {
   std::vector<std::string> mine;
   PetscCall(PetscOptionsLeftGet(nullptr, &count, &names, &values));
   for (PetscInt i = 0; i < count; ++i)
-    if (std::string(names[i]).compare(0, configuration.Prefix().size(), configuration.Prefix()) == 0)
-      mine.push_back(std::string("-") + names[i]);
+    if (configuration.Owns(names[i])) mine.push_back(std::string("-") + names[i]);
   PetscCall(PetscOptionsLeftRestore(nullptr, &count, &names, &values));
   for (const std::string &key : mine) PetscCall(PetscOptionsHasName(nullptr, nullptr, key.c_str(), nullptr));
   PetscFunctionReturn(0);

@@ -20,6 +20,10 @@ struct Configuration {
   bool candidate = false;
   /// Prefix of its options in the database: the name, with `_` for what options cannot hold, and `_` behind.
   std::string Prefix() const;
+  /// Prefixes of others in its list that begin with its own: `gamg_tuned_` where this is `gamg_`.
+  std::vector<std::string> longer;
+  /// Whether a key, without its dash, is one of its options.
+  bool Owns(const std::string &key) const;
 };
 
 /// Adds the configurations in `text`, lines as above, to `list`. Lines without a name or options, names that are taken

@@ -1,6 +1,7 @@
 // PCNMG: matrix-free multigrid in single precision as a PETSc preconditioner.
 #include "meshes/log.h"
 #include "solvers/krylearn.h"
+#include "solvers/ksp/dcdm.h"
 #include "solvers/pc/nmg.h"
 #include "solvers/pc/nmg/extract.h"
 #include "solvers/pc/nmg/hierarchy.h"
@@ -11,6 +12,7 @@
 #include <cstring>
 #include <new>
 #include <petsc/private/pcimpl.h>
+#include <petscksp.h>
 #include <stdexcept>
 #include <string>
 
@@ -22,6 +24,9 @@ using nmg::Array;
 const char *const kWeightNames[] = {"constant", "blackbox", "NMGWeights", "", nullptr};
 const char *const kCycleNames[] = {"v", "w", "auto", "NMGCycle", "", nullptr};
 
+/// Relative tolerances from here on are reached with any Krylov method.
+constexpr PetscReal kReachedByAll = 1e-3;
+
 struct PC_NMG {
   nmg::Options options;
   PCGrid grid{"PCNMG", "pc_nmg_grid"};
@@ -31,6 +36,7 @@ struct PC_NMG {
   Array scale, b, x;
   double unit = 1; ///< of the matrix
   ResidualScale scale_in;
+  bool warned = false;
 };
 
 /// Runs `call`; C++ exceptions become PETSc errors here, at the boundary.
@@ -137,8 +143,34 @@ PetscErrorCode PCApply_NMG(PC pc, Vec r, Vec z) {
   PetscFunctionReturn(0);
 }
 
-PetscErrorCode PCPreSolve_NMG(PC pc, KSP, Vec, Vec) {
+/// Methods that follow the residual by relations which hold for an exactly linear preconditioner claim tolerances below
+/// single precision that they have not reached.
+PetscErrorCode WarnOfMethod(PC pc, KSP ksp) {
+  PC_NMG *nmg = Data(pc);
   PetscFunctionBegin;
+  PetscBool suits;
+  PetscReal rtol;
+  const char *prefix;
+  PetscCall(PetscObjectTypeCompareAny((PetscObject)ksp, &suits, KSPCG, KSPFCG, KSPFGMRES, KSPGCR, KSPRICHARDSON,
+                                      KSPCHEBYSHEV, KSPPREONLY, KSPNONE, KSPDCDM, ""));
+  PetscCall(KSPGetTolerances(ksp, &rtol, nullptr, nullptr, nullptr));
+  if (suits || nmg->warned || rtol >= kReachedByAll) PetscFunctionReturn(0);
+  nmg->warned = true;
+  KSPType type;
+  PetscCall(KSPGetType(ksp, &type));
+  PetscCall(KSPGetOptionsPrefix(ksp, &prefix));
+  if (!prefix) prefix = "";
+  PetscCall(PetscFPrintf(PetscObjectComm((PetscObject)pc), PETSC_STDERR,
+                         "PCNMG warning: -%sksp_type %s takes an exactly linear preconditioner for granted, but PCNMG "
+                         "works in single precision, so a tolerance of %g may be claimed and not reached; use "
+                         "-%sksp_type cg, or fgmres where the matrix is not symmetric\n",
+                         prefix, type, double(rtol), prefix));
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode PCPreSolve_NMG(PC pc, KSP ksp, Vec, Vec) {
+  PetscFunctionBegin;
+  PetscCall(WarnOfMethod(pc, ksp));
   Data(pc)->scale_in.Begin();
   PetscFunctionReturn(0);
 }

@@ -133,4 +133,17 @@ TEST(Configuration, TellsWhichOptionsHoldAndWhichNobodyRead) {
   for (const char *key : {"-t3_pc_typ", "-t3_shift", "-t3_x"}) EXPECT_PETSC_OK(PetscOptionsClearValue(nullptr, key));
 }
 
+TEST(Configuration, LeavesTheOptionsOfLongerNamesToThem) {
+  const auto list = Parsed("t5: -a 1\nt5_tuned: -b 2");
+  EXPECT_PETSC_OK(InsertOptions(PETSC_COMM_WORLD, list));
+  std::string effective, unread;
+  EXPECT_PETSC_OK(EffectiveOptions(list[0], &effective));
+  EXPECT_EQ(effective, "-a 1");
+  EXPECT_PETSC_OK(EffectiveOptions(list[1], &effective));
+  EXPECT_EQ(effective, "-b 2");
+  EXPECT_PETSC_OK(UnreadOptions(list[0], &unread));
+  EXPECT_EQ(unread.find("tuned"), std::string::npos) << unread;
+  for (const char *key : {"-t5_a", "-t5_tuned_b"}) EXPECT_PETSC_OK(PetscOptionsClearValue(nullptr, key));
+}
+
 } // namespace

@@ -122,6 +122,20 @@ TEST(NmgMatrix, RefusesWhatIsNoStarNamingTheRow) {
   EXPECT_REFUSED(BuildNmg(m.A, {10, 12, 1}), "check the grid");
 }
 
+TEST(NmgMatrix, RefusesEntriesOfFarCellsOnOtherRanks) {
+  // Both cells lie inside their ranks' boxes, far from the seams.
+  const Cell n{24, 24, 1};
+  const PetscInt one = 6 + 24 * 5, other = 10 + 24 * 18;
+  for (const bool both : {true, false}) {
+    Model m;
+    MakeNaturalModel(Dirichlet(n), &m, [=](PetscInt row, Row *entries) {
+      if (row == one) entries->push_back({other, -0.25});
+      if (both && row == other) entries->push_back({one, -0.25});
+    });
+    EXPECT_REFUSED(BuildNmg(m.A, n), "row 126 has an entry in column 442");
+  }
+}
+
 TEST(NmgMatrix, RefusesANonsymmetricMatrixNamingTheRow) {
   const Cell n{12, 10, 1};
   Model m;
@@ -160,12 +174,49 @@ TEST(NmgMatrix, RefusesDiagonalsThatAreNotPositiveNamingTheRow) {
   }
 }
 
+TEST(NmgMatrix, RefusesWhatSinglePrecisionCannotHold) {
+  const Cell n{12, 10, 1};
+  for (const double alpha : {1e-50, 1e-40, 1e45, 1e80}) {
+    ModelSpec spec = Dirichlet(n);
+    spec.alpha = [alpha](int, const Cell &c) { return c[1] > 3 ? 1.0 : alpha; };
+    Model m;
+    MakeNaturalModel(spec, &m);
+    EXPECT_REFUSED(BuildNmg(m.A, n), "works in single precision, but the entries of row");
+  }
+  // A penalty on one diagonal.
+  Model m;
+  MakeNaturalModel(Dirichlet(n), &m, [](PetscInt row, Row *entries) {
+    if (row == 100) entries->back().second = 1e50;
+  });
+  EXPECT_REFUSED(BuildNmg(m.A, n), "works in single precision, but the entries of row");
+}
+
+TEST(NmgMatrix, RefusesCouplingsThatDifferBesideAStiffCell) {
+  const Cell n{12, 10, 1};
+  Model m;
+  MakeNaturalModel(Dirichlet(n), &m, [](PetscInt row, Row *entries) {
+    for (auto &entry : *entries) {
+      if (row == 100 && entry.first == 100) entry.second = 1e7;
+      if (row == 100 && entry.first == 99) entry.second = -3.9;
+    }
+  });
+  EXPECT_REFUSED(BuildNmg(m.A, n), "needs a symmetric matrix, but row 100 differs");
+}
+
 TEST(NmgMatrix, RefusesNotANumber) {
   Model m;
   MakeNaturalModel(Dirichlet({12, 10, 1}), &m, [](PetscInt row, Row *entries) {
     if (row == 100) *entries = {{row, std::nan("")}};
   });
   EXPECT_REFUSED(BuildNmg(m.A, {12, 10, 1}), "row 100");
+  for (const double value : {std::nan(""), HUGE_VAL, -HUGE_VAL}) {
+    Model inside;
+    MakeNaturalModel(Dirichlet({12, 10, 1}), &inside, [value](PetscInt row, Row *entries) {
+      for (auto &entry : *entries)
+        if (row == 53 && entry.first == 54) entry.second = value;
+    });
+    EXPECT_REFUSED(BuildNmg(inside.A, {12, 10, 1}), "row 53");
+  }
 }
 
 TEST(NmgMatrix, RefusesSeveralUnknownsACell) {

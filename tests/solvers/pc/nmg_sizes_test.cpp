@@ -139,6 +139,36 @@ TEST(NmgSizes, SingularComponentsAreServedSideBySide) {
   }
 }
 
+TEST(NmgSizes, ASmallClosedPocketInASolidIsServed) {
+  // Coarser and coarser, the pocket becomes a single cell without neighbours long before the coarsest level.
+  const Cell n{128, 128, 1};
+  ModelSpec spec;
+  spec.n = n;
+  const auto inside = [](const Cell &c) { return c[0] >= 40 && c[0] < 46 && c[1] >= 40 && c[1] < 46; };
+  spec.alpha = [=](int axis, const Cell &c) {
+    Cell below = c;
+    --below[std::size_t(axis)];
+    return inside(c) && inside(below) ? 1.0 : 0.0;
+  };
+  Model m;
+  MakeModel(PETSC_COMM_WORLD, spec, &m);
+  // Rows of solid cells hold a diagonal alone.
+  Fill(m.dm, m.x, [=](const Cell &c) { return inside(c) ? 0.0 : 1.0; });
+  ASSERT_PETSC_OK(MatDiagonalSet(m.A, m.x, ADD_VALUES));
+  Fill(m.dm, m.b, [=](const Cell &c) { return inside(c) ? RandomEntry(c[0] + 128 * c[1]) : 0.0; });
+  Vec ones;
+  ASSERT_PETSC_OK(VecDuplicate(m.b, &ones));
+  Fill(m.dm, ones, [=](const Cell &c) { return inside(c) ? 1.0 : 0.0; });
+  ASSERT_PETSC_OK(VecNormalize(ones, nullptr));
+  MatNullSpace nullspace;
+  ASSERT_PETSC_OK(MatNullSpaceCreate(PETSC_COMM_WORLD, PETSC_FALSE, 1, &ones, &nullspace));
+  ASSERT_PETSC_OK(MatSetNullSpace(m.A, nullspace));
+  ASSERT_PETSC_OK(MatNullSpaceRemove(nullspace, m.b));
+  EXPECT_LE(Iterations(m), 12);
+  ASSERT_PETSC_OK(MatNullSpaceDestroy(&nullspace));
+  ASSERT_PETSC_OK(VecDestroy(&ones));
+}
+
 TEST(NmgSizes, RandomCoefficientsOverSixDecadesAreServed) {
   // Every face on its own: as far from a continuous coefficient as can be.
   const struct {

@@ -88,6 +88,52 @@ TEST(NmgUse, WorksAgainAfterAReset) {
   EXPECT_LE(solver.Solve(larger.b, larger.x), 9);
 }
 
+TEST(NmgUse, AFailedSetUpLeavesNothingToApply) {
+  Model m;
+  MakeModel(PETSC_COMM_WORLD, Half(1), &m);
+  Solver solver(m.A);
+  solver.Solve(m.b, m.x);
+  ASSERT_PETSC_OK(MatScale(m.A, -1));
+  ASSERT_PETSC_OK(KSPSetOperators(solver.ksp, m.A, m.A));
+  EXPECT_REFUSED(KSPSetUp(solver.ksp), "needs positive diagonals");
+  ASSERT_PETSC_OK(PCSetReusePreconditioner(solver.pc, PETSC_TRUE));
+  EXPECT_REFUSED(PCApply(solver.pc, m.b, m.x), "its set-up has failed");
+}
+
+TEST(NmgUse, VectorsOfAnySizeMayFollowASolve) {
+  Model m;
+  MakeModel(PETSC_COMM_WORLD, Half(1), &m);
+  Solver solver(m.A);
+  const PetscInt usual = solver.Solve(m.b, m.x);
+  const double mark = Mark(solver, m);
+  ASSERT_PETSC_OK(VecScale(m.b, 1e-60));
+  solver.Solve(m.b, m.x);
+  ASSERT_PETSC_OK(VecScale(m.b, 1e60));
+  EXPECT_NEAR(Mark(solver, m), mark, 1e-6 * mark);
+  // A guess whose residual is far larger than the right-hand side.
+  ASSERT_PETSC_OK(VecScale(m.b, 1e-30));
+  ASSERT_PETSC_OK(VecSet(m.x, 1));
+  ASSERT_PETSC_OK(KSPSetInitialGuessNonzero(solver.ksp, PETSC_TRUE));
+  ASSERT_PETSC_OK(KSPSetTolerances(solver.ksp, 1e-30, 1e-9, PETSC_DEFAULT, PETSC_DEFAULT));
+  ASSERT_PETSC_OK(KSPSolve(solver.ksp, m.b, m.x));
+  KSPConvergedReason reason;
+  PetscInt its;
+  ASSERT_PETSC_OK(KSPGetConvergedReason(solver.ksp, &reason));
+  ASSERT_PETSC_OK(KSPGetIterationNumber(solver.ksp, &its));
+  EXPECT_EQ(reason, KSP_CONVERGED_ATOL);
+  EXPECT_LE(its, usual + 8);
+}
+
+TEST(NmgUse, AnotherGridWithAsManyCellsIsSeen) {
+  Model wide, high;
+  MakeModel(PETSC_COMM_WORLD, Dirichlet({24, 36, 1}), &wide);
+  MakeModel(PETSC_COMM_WORLD, Dirichlet({36, 24, 1}), &high);
+  Solver solver(wide.A);
+  solver.Solve(wide.b, wide.x);
+  ASSERT_PETSC_OK(KSPSetOperators(solver.ksp, high.A, high.A));
+  EXPECT_LE(solver.Solve(high.b, high.x), 9);
+}
+
 TEST(NmgUse, InstancesDoNotDisturbEachOther) {
   Model one, two;
   MakeModel(PETSC_COMM_WORLD, Half(10), &one);
