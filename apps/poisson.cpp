@@ -18,6 +18,8 @@ otherwise: -ksp_type, -pc_type, -ksp_rtol, -ksp_monitor, -ksp_view, -log_view an
 
   poisson -problem box -grid 64,64,64
   poisson -problem darcy -grid 256,256 -seed 3 -pc_type gamg
+  poisson -problem obstacles -grid 128,128,128 -pc_type nmg
+  poisson -problem obstacles -grid 256,256 -ksp_type dcdm -pc_type neural -pc_neural_model FILE
   poisson -problem mms -grid 32,32 -refine 2 -obstacle "cylinder:0.5,0.5,0.2"
   mpirun -n 2 poisson -problem obstacles -grid 64,64,64 -poisson_pmat_type hyprestruct -pc_type pfmg
 

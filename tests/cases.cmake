@@ -64,6 +64,7 @@ if(KRYLEARN_PYTHON AND TARGET krylearn_nn AND TARGET dataset AND TARGET poisson)
     set(data ${CMAKE_BINARY_DIR}/tests/cases/example.h5)
     set(model ${CMAKE_BINARY_DIR}/tests/cases/example.pt)
     set(problem -problem obstacles -grid 32,32)
+    file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/tests/cases)
     add_test(NAME example.data.np1 COMMAND ${launch} ${MPIEXEC_NUMPROC_FLAG} 1 $<TARGET_FILE:dataset> ${problem}
                                            -count 8 -solutions 6 -o ${data})
     add_test(NAME example.train.np1 COMMAND ${KRYLEARN_PYTHON} ${CMAKE_SOURCE_DIR}/apps/train_torchscript.py ${data}
