@@ -186,6 +186,12 @@ PetscErrorCode SetOmega(PC pc, PetscReal low, PetscReal high, PetscInt count) {
   PetscFunctionReturn(0);
 }
 
+PetscErrorCode GetOmega(PC pc, PetscReal *omega) {
+  PetscFunctionBegin;
+  *omega = Data(pc)->bandit ? Omega(*Data(pc), Data(pc)->bandit->Chosen()) : 0;
+  PetscFunctionReturn(0);
+}
+
 PetscErrorCode SetSymmetric(PC pc, PetscBool symmetric) {
   PetscFunctionBegin;
   if (Data(pc)->symmetric != symmetric) {
@@ -312,6 +318,7 @@ const struct {
   void (*function)(void);
 } kSetters[] = {{"PCSORBanditSetPolicy_C", (void (*)(void))SetPolicy},
                 {"PCSORBanditSetOmega_C", (void (*)(void))SetOmega},
+                {"PCSORBanditGetOmega_C", (void (*)(void))GetOmega},
                 {"PCSORBanditSetSymmetric_C", (void (*)(void))SetSymmetric},
                 {"PCSORBanditSetContext_C", (void (*)(void))SetContext},
                 {"PCSORBanditSetContextRange_C", (void (*)(void))SetContextRange},
@@ -342,6 +349,13 @@ PetscErrorCode PCSORBanditSetPolicy(PC pc, const char *name) {
 PetscErrorCode PCSORBanditSetOmega(PC pc, PetscReal low, PetscReal high, PetscInt count) {
   PetscFunctionBegin;
   PetscTryMethod(pc, "PCSORBanditSetOmega_C", (PC, PetscReal, PetscReal, PetscInt), (pc, low, high, count));
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode PCSORBanditGetOmega(PC pc, PetscReal *omega) {
+  PetscFunctionBegin;
+  *omega = 0;
+  PetscTryMethod(pc, "PCSORBanditGetOmega_C", (PC, PetscReal *), (pc, omega));
   PetscFunctionReturn(0);
 }
 

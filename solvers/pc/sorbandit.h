@@ -12,6 +12,8 @@ extern "C" {
 KRYLEARN_EXPORT PetscErrorCode PCSORBanditSetPolicy(PC pc, const char *name);
 /// `count` relaxation factors from `low` to `high`, evenly, inside (0, 2). Keys -pc_sorbandit_omega and _arms.
 KRYLEARN_EXPORT PetscErrorCode PCSORBanditSetOmega(PC pc, PetscReal low, PetscReal high, PetscInt count);
+/// The factor of the last solve, or of the one under way.
+KRYLEARN_EXPORT PetscErrorCode PCSORBanditGetOmega(PC pc, PetscReal *omega);
 /// Symmetric sweeps (SSOR, the default) or forward ones. Key -pc_sorbandit_symmetric.
 KRYLEARN_EXPORT PetscErrorCode PCSORBanditSetSymmetric(PC pc, PetscBool symmetric);
 /// A number that describes the systems from now on, the same on all ranks.
