@@ -1,7 +1,9 @@
 // Solves the named Poisson problems, or a system from files, with any of PETSc's solvers.
 #include "apps/app.h"
+#include "meshes/files.h"
 #include "meshes/hdf5_file.h"
 #include "solvers/linear_system.h"
+#include "solvers/sequences/sequence.h"
 #include <cmath>
 
 using namespace krylearn;
@@ -12,6 +14,7 @@ const char help[] = R"(poisson: solves -div(alpha grad p) = f on a grid with any
 
   poisson -problem NAME -grid nx,ny[,nz] [-seed S] [-refine K] [-repeat N] [-output FOLDER]
   poisson -mat FILE -rhs FILE                       a system in PETSc's binary format
+  poisson -problem heat|sor -policies NAMES         a sequence of systems, and policies that tune SOR over it
 
 The solver is conjugate gradients with algebraic multigrid, to a true relative residual of 1e-8, unless options say
 otherwise: -ksp_type, -pc_type, -ksp_rtol, -ksp_monitor, -ksp_view, -log_view and all the rest of PETSc's.
@@ -25,6 +28,52 @@ otherwise: -ksp_type, -pc_type, -ksp_rtol, -ksp_monitor, -ksp_view, -log_view an
 
 )";
 
+/// A sequence of systems and the policies that solve it.
+PetscErrorCode RunSequence(MPI_Comm comm, const std::string &name) {
+  PetscFunctionBeginUser;
+  SequenceSpec spec;
+  spec.name = name;
+  std::string policies = "fixed:1.5,tsallis,tsallis_cb,chebcb,surface", output;
+  OptionReader options(comm, "Sequences of systems");
+  PetscInt cells[3] = {spec.nx, 0, 0}, count = 3;
+  double beta[3] = {spec.alpha, spec.beta, 0};
+  PetscInt given = 3;
+  PetscCall(options.String("problem", "heat: diffusion whose rate changes; sor: shifted Laplacians", &spec.name));
+  PetscCall(options.String("policies",
+                           "who chooses relaxation factors: cg, fixed:OMEGA, best_fixed, oracle, tsallis, "
+                           "tsallis_rv, tsallis_cb, chebcb, thompson, surface",
+                           &policies));
+  PetscCall(options.Ints("grid", "intervals along each axis (heat 50, sor 11)", cells, &count));
+  PetscCall(options.Int("steps", "systems in the sequence", &spec.steps));
+  PetscCall(options.Int("seed", "seed of everything drawn", &spec.seed));
+  PetscCall(options.Reals("beta", "of -problem sor: parameters of the Beta distribution of shifts", "1", beta, &given));
+  PetscCall(options.String("output", "folder for the course of each policy, policies.csv", &output));
+  PetscCheck(count <= 1, comm, PETSC_ERR_USER_INPUT, "-grid takes one number with -problem %s", name.c_str());
+  PetscCheck(given == 0 || given == 2, comm, PETSC_ERR_USER_INPUT, "-beta takes two numbers");
+  spec.nx = cells[0];
+  spec.alpha = beta[0], spec.beta = beta[1];
+  PetscCall(RefuseMisspeltOptions(comm));
+  if (HelpWanted()) PetscFunctionReturn(0);
+  const std::vector<std::string> names = SplitList(policies, ',');
+  PetscCheck(!names.empty(), comm, PETSC_ERR_USER_INPUT, "-policies: give names, separated by commas");
+  if (!output.empty()) PetscCall(PrepareFolder(comm, output));
+  std::vector<Course> courses;
+  std::vector<double> contexts;
+  PetscCall(RunPolicies(comm, spec, names, &courses, &contexts));
+  PetscCall(PetscPrintf(comm, "%-20s %12s %10s %10s\n", "policy", "iterations", "a step", "seconds"));
+  for (const Course &c : courses) {
+    PetscCall(PetscPrintf(comm, "%-20s %12" PetscInt64_FMT " %10.3f ", c.policy.c_str(), c.Total(),
+                          double(c.Total()) / double(spec.steps)));
+    if (c.seconds > 0) PetscCall(PetscPrintf(comm, "%10.3f\n", c.seconds));
+    else PetscCall(PetscPrintf(comm, "%10s\n", "-"));
+  }
+  if (!output.empty()) {
+    PetscCall(WriteCourses(comm, output + "/policies.csv", courses, contexts));
+    PetscCall(PetscPrintf(comm, "output               %s/policies.csv\n", output.c_str()));
+  }
+  PetscFunctionReturn(0);
+}
+
 struct Settings {
   ProblemSpec problem;
   std::string matrix, rhs, output, pmat_type;
@@ -35,8 +84,7 @@ struct Settings {
 PetscErrorCode PrintProblems(MPI_Comm comm) {
   PetscFunctionBeginUser;
   PetscCall(PetscPrintf(comm, "Problems:\n"));
-  for (const ProblemInfo &info : NamedProblems())
-    PetscCall(PetscPrintf(comm, "  %-12s %s\n", info.name, info.summary));
+  for (const ProblemInfo &info : NamedProblems()) PetscCall(PetscPrintf(comm, "  %-12s %s\n", info.name, info.summary));
   PetscFunctionReturn(0);
 }
 
@@ -48,11 +96,13 @@ PetscErrorCode ReadSettings(MPI_Comm comm, Settings *s) {
   PetscCall(options.String("mat", "matrix to read instead, PETSc binary", &s->matrix, &matrix));
   PetscCall(options.String("rhs", "right-hand side that belongs to -mat, PETSc binary", &s->rhs, &rhs));
   PetscCall(options.Int("refine", "solve on K finer grids too and print the order of convergence", &s->refine));
-  PetscCall(options.Int("repeat", "solve N times with one set-up, with right-hand sides of seed, seed + 1, ...",
-                        &s->repeat));
+  PetscCall(
+      options.Int("repeat", "solve N times with one set-up, with right-hand sides of seed, seed + 1, ...", &s->repeat));
   PetscCall(options.String("output", "folder for HDF5 and XDMF files of p and alpha", &s->output, &output));
-  PetscCall(options.String("poisson_pmat_type", "type of a second matrix to build the preconditioner from; hyprestruct "
-                           "makes -pc_type pfmg and smg work", &s->pmat_type));
+  PetscCall(options.String("poisson_pmat_type",
+                           "type of a second matrix to build the preconditioner from; hyprestruct "
+                           "makes -pc_type pfmg and smg work",
+                           &s->pmat_type));
   PetscCheck(matrix == rhs, comm, PETSC_ERR_USER_INPUT, "-%s needs -%s too", matrix ? "mat" : "rhs",
              matrix ? "rhs" : "mat");
   PetscCheck(s->refine >= 0 && s->refine <= 10, comm, PETSC_ERR_USER_INPUT,
@@ -78,8 +128,8 @@ PetscErrorCode PrintResult(MPI_Comm comm, const LinearSystem &system, const Solv
   PetscCall(MatGetSize(system.A, &unknowns, nullptr));
   PetscCallMPI(MPI_Comm_size(comm, &ranks));
   PetscCall(PetscPrintf(comm, "system            %s\n", system.description.c_str()));
-  PetscCall(PetscPrintf(comm, "unknowns          %" PetscInt_FMT " on %d rank%s\n", unknowns, ranks,
-                        ranks == 1 ? "" : "s"));
+  PetscCall(
+      PetscPrintf(comm, "unknowns          %" PetscInt_FMT " on %d rank%s\n", unknowns, ranks, ranks == 1 ? "" : "s"));
   PetscCall(PetscPrintf(comm, "solver            %s\n", r.solver.c_str()));
   PetscCall(PetscPrintf(comm, "assembly          %.4g s\n", system.assembly_seconds));
   PetscCall(PetscPrintf(comm, "set-up            %.4g s\n", r.setup_seconds));
@@ -128,8 +178,8 @@ PetscErrorCode SolveOnce(MPI_Comm comm, const Settings &settings) {
 /// Solves on ever finer grids and prints how fast the error falls.
 PetscErrorCode Refine(MPI_Comm comm, const Settings &settings) {
   PetscFunctionBeginUser;
-  PetscCall(PetscPrintf(comm, "%-20s %12s %7s %12s %7s %6s\n", "grid", "L2 error", "order", "max error", "order",
-                        "its"));
+  PetscCall(
+      PetscPrintf(comm, "%-20s %12s %7s %12s %7s %6s\n", "grid", "L2 error", "order", "max error", "order", "its"));
   double l2 = 0, largest = 0;
   ProblemSpec spec = settings.problem;
   for (PetscInt level = 0; level <= settings.refine; ++level) {
@@ -158,6 +208,12 @@ PetscErrorCode Refine(MPI_Comm comm, const Settings &settings) {
 
 PetscErrorCode Body(MPI_Comm comm) {
   PetscFunctionBeginUser;
+  char name[20] = "";
+  PetscCall(PetscOptionsGetString(nullptr, nullptr, "-problem", name, sizeof name, nullptr));
+  if (std::string(name) == "heat" || std::string(name) == "sor") {
+    PetscCall(RunSequence(comm, name));
+    PetscFunctionReturn(0);
+  }
   Settings settings;
   PetscCall(ReadSettings(comm, &settings));
   if (HelpWanted()) {

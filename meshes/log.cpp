@@ -30,6 +30,7 @@ PetscErrorCode KrylearnRegisterEvents() {
       {"krylearn_step", &events.step},
       {"krylearn_nmg_set", &events.nmg_setup},  {"krylearn_nmg_app", &events.nmg_apply},
       {"krylearn_net_set", &events.neural_setup}, {"krylearn_net_app", &events.neural_apply},
+      {"krylearn_bandit", &events.bandit},
   };
   for (const auto &row : table) PetscCall(PetscLogEventRegister(row.name, events.classid, row.event));
   // A program may finalize PETSc and initialize it again; the old identifiers would then name other events.

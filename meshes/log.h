@@ -10,7 +10,7 @@ struct LogEvents {
   PetscLogEvent halo = 0, assemble = 0, geometry = 0, output = 0, checkpoint = 0;
   PetscLogEvent momentum = 0, diffusion = 0, divergence = 0, correct = 0, obstacle = 0, scalar = 0, diagnostics = 0,
                 boundary = 0, project = 0, step = 0, nmg_setup = 0, nmg_apply = 0,
-                neural_setup = 0, neural_apply = 0;
+                neural_setup = 0, neural_apply = 0, bandit = 0;
 };
 
 /// The registered events; valid after KrylearnRegisterEvents().

@@ -3,6 +3,7 @@
 #include "solvers/ksp/dcdm.h"
 #include "solvers/pc/neural.h"
 #include "solvers/pc/nmg.h"
+#include "solvers/pc/sorbandit.h"
 #include <cstring>
 
 namespace {
@@ -50,6 +51,7 @@ PetscErrorCode KrylearnInitialize(void) {
   PetscCall(KSPRegister(KSPDCDM, KSPCreate_DCDM));
   PetscCall(PCRegister(PCNMG, PCCreate_NMG));
   PetscCall(PCRegister(PCNEURAL, PCCreate_Neural));
+  PetscCall(PCRegister(PCSORBANDIT, PCCreate_SORBandit));
   PetscFunctionReturn(0);
 }
 
