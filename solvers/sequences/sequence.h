@@ -37,7 +37,8 @@ public:
 /// Collective.
 PetscErrorCode MakeLaplacian(MPI_Comm comm, PetscInt nx, double scale, Mat *L);
 
-/// Refuses (PETSC_ERR_USER_INPUT) names that there are none of, and numbers that make no sense. Collective.
+/// Refuses (PETSC_ERR_USER_INPUT) names that there are none of, and numbers that make no sense, and
+/// (PETSC_ERR_SUP) "sor" on several ranks. Collective.
 PetscErrorCode MakeSequence(MPI_Comm comm, const SequenceSpec &spec, std::unique_ptr<Sequence> *sequence);
 
 /// What a policy did over a sequence.

@@ -213,6 +213,11 @@ PetscErrorCode MakeSequence(MPI_Comm comm, const SequenceSpec &spec, std::unique
              "A sequence of %" PetscInt_FMT " steps on %" PetscInt_FMT
              " intervals; give at least 1 step and 3 intervals",
              spec.steps, nx);
+  PetscMPIInt ranks;
+  PetscCallMPI(MPI_Comm_size(comm, &ranks));
+  PetscCheck(heat || ranks == 1, comm, PETSC_ERR_SUP,
+             "Sequence sor takes one rank: sweeps of several are local, and iterating with them alone diverges for "
+             "factors well above 1");
   const auto halves = [](double x) { return x > 0 && x <= 15 && std::floor(2 * x) == 2 * x; };
   PetscCheck(halves(spec.alpha) && halves(spec.beta), comm, PETSC_ERR_USER_INPUT,
              "Beta(%g, %g): give whole or half numbers up to 15", spec.alpha, spec.beta);

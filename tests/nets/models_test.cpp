@@ -251,7 +251,11 @@ TEST(Conjugate, AgreesWithPetsc) {
     ASSERT_PETSC_OK(KSPCreate(PETSC_COMM_WORLD, &ksp));
     ASSERT_PETSC_OK(krylearn::SetSystem(ksp, system));
     ASSERT_PETSC_OK(KSPSetType(ksp, KSPDCDM));
-    ASSERT_PETSC_OK(KSPDCDMSetStall(ksp, 0)); // the loop on tensors has no remedies
+    // The loop on tensors knows no remedy but the residual.
+    PC fallback;
+    ASSERT_PETSC_OK(KSPDCDMSetStall(ksp, 0));
+    ASSERT_PETSC_OK(KSPDCDMGetFallbackPC(ksp, &fallback));
+    ASSERT_PETSC_OK(PCSetType(fallback, PCNONE));
     ASSERT_PETSC_OK(KSPGetPC(ksp, &pc));
     ASSERT_PETSC_OK(PCSetType(pc, PCNEURAL));
     ASSERT_PETSC_OK(PCNeuralSetModel(pc, (folder / "m.pt").c_str()));

@@ -61,7 +61,7 @@ TEST(Bandit, LearnsWhichArmsAreGood) {
   const struct {
     const char *name;
     double most;
-  } table[] = {{"tsallis", 3.2}, {"tsallis_rv", 3.2}, {"tsallis_cb", 1.6},
+  } table[] = {{"tsallis", 3.2}, {"tsallis_rv", 3.2}, {"tsallis_cb", 1.9},
                {"chebcb", 0.5},  {"thompson", 3.2},   {"surface", 0.15}};
   for (const auto &row : table) {
     Bandit bandit(Spec(row.name), "test");
