@@ -205,7 +205,7 @@ void ExpectConverged(Solver *solver, const LinearSystem &system) {
   KSPConvergedReason reason;
   double norm;
   PetscReal scale;
-  ASSERT_PETSC_OK(KSPSetTolerances(solver->ksp, 1e-6, 1e-300, 1e5, 2000));
+  ASSERT_PETSC_OK(KSPSetTolerances(solver->ksp, 1e-6, 1e-300, 1e5, 20000));
   ASSERT_PETSC_OK(KSPSolve(solver->ksp, system.b, system.x));
   ASSERT_PETSC_OK(KSPGetConvergedReason(solver->ksp, &reason));
   EXPECT_GT(reason, 0) << KSPConvergedReasons[reason];
