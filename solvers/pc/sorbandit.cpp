@@ -103,8 +103,17 @@ PetscErrorCode PCSetUp_SORBandit(PC pc) {
   PetscFunctionReturn(0);
 }
 
+/// PCReset() takes the operators away, but the KSP may not know of it.
+PetscErrorCode CheckSetUp(PC pc) {
+  PetscFunctionBegin;
+  PetscCheck(Data(pc)->sor, PetscObjectComm((PetscObject)pc), PETSC_ERR_ARG_WRONGSTATE,
+             "PCSORBANDIT is not set up: call KSPSetOperators() again after PCReset()");
+  PetscFunctionReturn(0);
+}
+
 PetscErrorCode PCApply_SORBandit(PC pc, Vec r, Vec z) {
   PetscFunctionBegin;
+  PetscCall(CheckSetUp(pc));
   PetscCall(PCApply(Data(pc)->sor, r, z));
   PetscFunctionReturn(0);
 }
@@ -113,6 +122,7 @@ PetscErrorCode PCApply_SORBandit(PC pc, Vec r, Vec z) {
 PetscErrorCode PCPreSolve_SORBandit(PC pc, KSP, Vec, Vec) {
   PC_SORBandit *data = Data(pc);
   PetscFunctionBegin;
+  PetscCall(CheckSetUp(pc));
   PetscCall(PetscLogEventBegin(Log().bandit, pc, 0, 0, 0));
   const int arm = data->bandit->Choose(data->context);
   PetscCall(PCSORSetOmega(data->sor, Omega(*data, arm)));
