@@ -3,6 +3,7 @@
 #include "meshes/files.h"
 #include "meshes/log.h"
 #include "solvers/bandit/bandit.h"
+#include "solvers/solver_state.h"
 #include <cmath>
 #include <new>
 #include <petsc/private/kspimpl.h>
@@ -240,6 +241,20 @@ PetscErrorCode SetSeed(PC pc, PetscInt seed) {
   PetscFunctionReturn(0);
 }
 
+PetscErrorCode GetLearnt(PC pc, std::string *text) {
+  PetscFunctionBegin;
+  PetscCall(MakeBandit(pc));
+  *text = Data(pc)->bandit->State();
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode SetLearnt(PC pc, const std::string &text) {
+  PetscFunctionBegin;
+  PetscCall(MakeBandit(pc));
+  PetscCall(Guarded(pc, "state", [&] { Data(pc)->bandit->SetState(text); }));
+  PetscFunctionReturn(0);
+}
+
 PetscErrorCode Save(PC pc, const char *path) {
   PetscFunctionBegin;
   PetscCheck(Data(pc)->bandit, PetscObjectComm((PetscObject)pc), PETSC_ERR_ARG_WRONGSTATE,
@@ -334,7 +349,9 @@ const struct {
                 {"PCSORBanditSetContextRange_C", (void (*)(void))SetContextRange},
                 {"PCSORBanditSetSeed_C", (void (*)(void))SetSeed},
                 {"PCSORBanditSave_C", (void (*)(void))Save},
-                {"PCSORBanditLoad_C", (void (*)(void))Load}};
+                {"PCSORBanditLoad_C", (void (*)(void))Load},
+                {kGetLearnt, (void (*)(void))GetLearnt},
+                {kSetLearnt, (void (*)(void))SetLearnt}};
 
 PetscErrorCode PCDestroy_SORBandit(PC pc) {
   PetscFunctionBegin;
