@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <stdexcept>
 
 namespace krylearn {
 namespace bandit {
@@ -10,15 +11,25 @@ namespace {
 
 /// Weight of a new cost in the running mean, once there are enough of them.
 constexpr double kMemory = 0.05;
-/// A dropped arm that a learner asks for again is said to have cost so many times the dearest arm.
-constexpr double kPenalty = 10;
-constexpr int kMostPenalties = 100;
+/// Log costs of arms that nobody has tried: how far they scatter, and that they lie around the cheapest arm, which
+/// counts as much as one arm tried.
+constexpr double kScatter = 0.7;
+
+/// E[max(0, 1 − e^z)] for z normal with this mean and deviation kScatter: the part of its cost that a solve saves.
+double ExpectedSaving(double mean) {
+  const auto below = [](double x) { return 0.5 * std::erfc(-x / std::sqrt(2.0)); };
+  return below(-mean / kScatter) -
+         std::exp(mean + kScatter * kScatter / 2) * below(-mean / kScatter - kScatter);
+}
 
 } // namespace
 
 Tuning::Tuning(const PolicySpec &spec, const std::string &arms, int safe, double limit)
     : description_("tuner, policy " + spec.name + ", seed " + std::to_string(spec.seed) + "; arms " + arms),
-      learner_(MakeLearner(spec)), arms_(std::size_t(spec.arms)), safe_(safe), limit_(limit) {}
+      learner_(MakeLearner(spec)), arms_(std::size_t(spec.arms)), safe_(safe), limit_(limit) {
+  if (!learner_->Restrict(std::vector<char>(arms_.size(), 1)))
+    throw std::invalid_argument("policy '" + spec.name + "' cannot leave arms out, which a tuner needs");
+}
 
 int Tuning::Choose(bool new_matrix) {
   if (new_matrix && stretch_ > 0) {
@@ -28,15 +39,36 @@ int Tuning::Choose(bool new_matrix) {
   }
   ++stretch_;
   ++solves_;
-  double dearest = 0;
-  for (std::size_t arm = 0; arm < arms_.size(); ++arm) dearest = std::max(dearest, Cost(int(arm)));
-  for (int penalty = 0; penalty < kMostPenalties; ++penalty) {
-    const int arm = learner_->Choose(0).arm;
-    if (arms_[std::size_t(safe_)].solves == 0) return safe_;
-    if (!arms_[std::size_t(arm)].dropped) return arm;
-    learner_->Observe(arm, kPenalty * dearest);
+  if (arms_[std::size_t(safe_)].solves == 0) {
+    learner_->Choose(0);
+    return safe_;
   }
-  return safe_;
+  bool trial = TrialPays();
+  std::vector<char> allowed(arms_.size(), 0);
+  for (std::size_t arm = 0; arm < arms_.size(); ++arm) {
+    const bool untried = arms_[arm].solves == 0;
+    allowed[arm] = !arms_[arm].dropped && (!untried || trial);
+    if (untried && allowed[arm]) trial = false; // one at a time
+  }
+  learner_->Restrict(allowed);
+  return learner_->Choose(0).arm;
+}
+
+bool Tuning::TrialPays() const {
+  const int best = Cheapest();
+  if (best < 0) return true;
+  double setups = 0, distance = 0;
+  int tried = 0;
+  for (std::size_t arm = 0; arm < arms_.size(); ++arm) {
+    const Arm &a = arms_[arm];
+    if (a.solves == 0) continue;
+    ++tried;
+    setups += a.setup;
+    if (!a.dropped) distance += std::log(Cost(int(arm)) / Cost(best));
+  }
+  // The set-up, and a solve that may be stopped at the limit.
+  const double price = setups / tried + (limit_ - 1) * Cost(best);
+  return ExpectedSaving(distance / tried) * Cost(best) * double(solves_) > price;
 }
 
 double Tuning::Reuse() const {

@@ -7,6 +7,10 @@ namespace krylearn {
 namespace bandit {
 
 /// A learner over whole configurations. Costs are positive, in any one unit.
+///
+/// Trying an arm costs a set-up, which may be worth a hundred solves, so arms wait until a trial is expected to pay: an
+/// untried arm's cost is taken as log-normal around those of the arms tried so far, and as many solves are expected to
+/// come as there have been (expected improvement; Jones, Schonlau & Welch, J. Global Optim. 1998).
 class Tuning {
 public:
   enum class Outcome { kSolved, kStopped, kFailed };
@@ -23,7 +27,7 @@ public:
   Tuning(const PolicySpec &spec, const std::string &arms, int safe, double limit);
 
   /// The arm for the next solve; `new_matrix`: that has not been solved with before. The safe arm comes first, so that
-  /// there is something to compare with.
+  /// there is something to compare with; others when a trial is expected to pay, in their order.
   int Choose(bool new_matrix);
   /// What the solve may cost before it is stopped: so much that with its share of the set-up the arm reaches `limit`
   /// times the cheapest one's cost. Infinite for the safe arm and the cheapest so far, than which none is known to be
@@ -55,6 +59,7 @@ public:
 
 private:
   void Exchange(Archive *archive);
+  bool TrialPays() const;
 
   std::string description_;
   std::unique_ptr<Learner> learner_;
