@@ -176,7 +176,7 @@ PetscErrorCode Attempt(KSP ksp, int arm, double limit, bool zero_guess, TunerAtt
   const bool first = !a.ksp;
   PetscFunctionBegin;
   PetscCall(AttemptSolve(ksp, &a, data->generation, data->loss, limit, zero_guess, ksp->work[0], attempt));
-  if (attempt->setup > 0) data->tuning->SetUp(arm, attempt->setup);
+  if (attempt->built) data->tuning->SetUp(arm, attempt->setup);
   if (first && attempt->end == End::kConverged) {
     std::string unread;
     PetscCall(UnreadOptions(a.configuration, &unread));
@@ -300,7 +300,7 @@ PetscErrorCode Choose(KSP ksp, const char *what, const char *const (&list)[N], c
     known += (i ? ", " : "") + std::string(list[i]);
     if (std::string(name) == list[i]) *place = int(i);
   }
-  PetscCheck(*place >= 0, PetscObjectComm((PetscObject)ksp), PETSC_ERR_ARG_UNKNOWN_TYPE,
+  PetscCheck(*place >= 0, PetscObjectComm((PetscObject)ksp), PETSC_ERR_USER_INPUT,
              "KSPTUNER knows no %s '%s'; there are %s", what, name, known.c_str());
   PetscFunctionReturn(0);
 }

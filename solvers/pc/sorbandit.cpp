@@ -174,7 +174,7 @@ PetscErrorCode SetPolicy(PC pc, const char *name) {
     known += (known.empty() ? "" : ", ") + std::string(policy.name);
     found = found || std::string(name) == policy.name;
   }
-  PetscCheck(found, PetscObjectComm((PetscObject)pc), PETSC_ERR_ARG_UNKNOWN_TYPE,
+  PetscCheck(found, PetscObjectComm((PetscObject)pc), PETSC_ERR_USER_INPUT,
              "PCSORBANDIT knows no policy '%s'; there are %s", name, known.c_str());
   if (Data(pc)->spec.name != name) PetscCall(Forget(pc));
   Data(pc)->spec.name = name;

@@ -196,7 +196,6 @@ PetscErrorCode AttemptSolve(KSP outer, TunerArm *arm, PetscObjectId generation, 
   MPI_Comm comm = PetscObjectComm((PetscObject)outer);
   PetscMPIInt ranks;
   double product = 0;
-  bool built = false;
   KSPConvergedReason claimed = KSP_DIVERGED_BREAKDOWN;
   PetscFunctionBegin;
   PetscCallMPI(MPI_Comm_size(comm, &ranks));
@@ -214,10 +213,10 @@ PetscErrorCode AttemptSolve(KSP outer, TunerArm *arm, PetscObjectId generation, 
           PetscBool hypre;
           PetscFunctionBegin;
           PetscCall(meter.Start());
-          PetscCall(Prepare(outer, arm, generation, &built));
+          PetscCall(Prepare(outer, arm, generation, &attempt->built));
           PetscCall(PetscObjectTypeCompare((PetscObject)arm->ksp->pc, PCHYPRE, &hypre));
-          if (hypre && built) meter.AddUnlogged(kHypreSetUp);
-          if (built) PetscCall(meter.Spent(&attempt->setup));
+          if (hypre && attempt->built) meter.AddUnlogged(kHypreSetUp);
+          if (attempt->built) PetscCall(meter.Spent(&attempt->setup));
           watch.cycle = hypre ? kHypreCycle : 0;
           PetscCall(meter.Start());
           PetscCall(KSPSetTolerances(arm->ksp, outer->rtol, outer->abstol, outer->divtol,

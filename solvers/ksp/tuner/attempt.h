@@ -19,7 +19,8 @@ struct TunerArm {
 /// What came of an attempt.
 struct TunerAttempt {
   enum class End { kConverged, kStopped, kDiverged, kError } end = End::kError;
-  double setup = 0, solve = 0; ///< cost; the set-up's is 0 where there was none
+  bool built = false;          ///< a set-up was needed
+  double setup = 0, solve = 0; ///< cost
   std::string message;         ///< for kDiverged and kError
 };
 
