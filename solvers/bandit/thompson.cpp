@@ -10,7 +10,7 @@ namespace bandit {
 namespace {
 
 enum Stream : std::uint64_t { kChoice = 303, kLook = 304 };
-constexpr double kDeviation = 0.1; ///< of a log cost, guessed before an arm is known, worth one observation
+constexpr double kDeviation = 0.3; ///< of a log cost, guessed before an arm is known, worth one observation
 constexpr int kLooks = 200;        ///< draws that Probabilities() counts
 
 struct Arm {
