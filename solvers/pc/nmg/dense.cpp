@@ -1,5 +1,6 @@
 #include "solvers/pc/nmg/dense.h"
 #include <cmath>
+#include <petscblaslapack.h>
 
 namespace krylearn {
 namespace nmg {
@@ -7,33 +8,16 @@ namespace {
 
 /// Replaces a symmetric positive definite matrix by its inverse, by Cholesky factors. False if it is not definite.
 bool InvertDefinite(std::size_t n, std::vector<double> *matrix) {
-  std::vector<double> &a = *matrix;
-  for (std::size_t j = 0; j < n; ++j) { // a = L Lᵀ, L below the diagonal
-    double d = a[j * n + j];
-    for (std::size_t k = 0; k < j; ++k) d -= a[j * n + k] * a[j * n + k];
-    if (!(d > 0)) return false;
-    a[j * n + j] = std::sqrt(d);
-    for (std::size_t i = j + 1; i < n; ++i) {
-      double v = a[i * n + j];
-      for (std::size_t k = 0; k < j; ++k) v -= a[i * n + k] * a[j * n + k];
-      a[i * n + j] = v / a[j * n + j];
-    }
-  }
-  std::vector<double> inverse(n * n, 0.0), y(n);
-  for (std::size_t c = 0; c < n; ++c) {
-    for (std::size_t i = 0; i < n; ++i) {
-      double v = i == c ? 1 : 0;
-      for (std::size_t k = 0; k < i; ++k) v -= a[i * n + k] * y[k];
-      y[i] = v / a[i * n + i];
-    }
-    for (std::size_t i = n; i-- > 0;) {
-      double v = y[i];
-      for (std::size_t k = i + 1; k < n; ++k) v -= a[k * n + i] * y[k];
-      y[i] = v / a[i * n + i];
-    }
-    for (std::size_t i = 0; i < n; ++i) inverse[i * n + c] = y[i];
-  }
-  a = inverse;
+  if (n == 0) return true;
+  const PetscBLASInt size = PetscBLASInt(n);
+  PetscBLASInt info = 0;
+  double *a = matrix->data();
+  LAPACKpotrf_("U", &size, a, &size, &info);
+  if (info == 0) LAPACKpotri_("U", &size, a, &size, &info);
+  if (info != 0) return false;
+  // LAPACK counts by columns and leaves the other triangle alone.
+  for (std::size_t j = 0; j < n; ++j)
+    for (std::size_t i = 0; i < j; ++i) a[i * n + j] = a[j * n + i];
   return true;
 }
 
