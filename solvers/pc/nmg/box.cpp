@@ -4,6 +4,18 @@
 namespace krylearn {
 namespace nmg {
 
+Messages::~Messages() {
+  int finalized = 0;
+  MPI_Finalized(&finalized);
+  if (comm_ != MPI_COMM_NULL && !finalized) MPI_Comm_free(&comm_);
+}
+
+PetscErrorCode Messages::SetUp(MPI_Comm comm) {
+  PetscFunctionBeginUser;
+  PetscCallMPI(MPI_Comm_dup(comm, &comm_));
+  PetscFunctionReturn(0);
+}
+
 PetscErrorCode Box::Exchange(Array *array) const {
   PetscFunctionBeginUser;
   void *data = array->data();
@@ -20,13 +32,14 @@ PetscErrorCode Box::ExchangeDeep(const std::vector<Array *> &arrays) const {
   PetscFunctionReturn(0);
 }
 
-PetscErrorCode MakeBox(MPI_Comm comm, const Int3 &n, const Int3 &lo, const Int3 &hi,
-                       const std::array<bool, 3> &periodic, const std::array<std::array<int, 2>, 3> &neighbours,
+PetscErrorCode MakeBox(MPI_Comm comm, const std::shared_ptr<const Messages> &messages, const Int3 &n, const Int3 &lo,
+                       const Int3 &hi, const std::array<bool, 3> &periodic, const HaloExchange::Neighbours &neighbours,
                        std::shared_ptr<Box> *box) {
   PetscFunctionBeginUser;
   *box = std::make_shared<Box>();
   Box &b = **box;
   b.comm = comm;
+  b.messages = messages;
   b.periodic = periodic;
   b.neighbours = neighbours;
   b.layout.n = n;
@@ -48,14 +61,15 @@ PetscErrorCode Box::SetUp(PetscInt side_by_side) {
     if (d == 0) length = (length + 15) / 16 * 16 * side_by_side; // rows start on cache lines
   }
   l.size = std::size_t(length);
-  PetscCall(vector_halo_.SetUp(comm, l, neighbours, MPI_FLOAT, 1));
-  PetscCall(coefficient_halo_.SetUp(comm, l, neighbours, MPI_FLOAT));
+  PetscCall(vector_halo_.SetUpOn(messages->Comm(), l, neighbours, MPI_FLOAT, 1));
+  PetscCall(coefficient_halo_.SetUpOn(messages->Comm(), l, neighbours, MPI_FLOAT, -1));
   PetscFunctionReturn(0);
 }
 
 PetscErrorCode WorkBox::SetUp(const Box &like, std::size_t count) {
   PetscFunctionBeginUser;
   box_.comm = like.comm;
+  box_.messages = like.messages;
   box_.layout = like.layout;
   box_.periodic = like.periodic;
   box_.neighbours = like.neighbours;
@@ -71,22 +85,16 @@ std::vector<Array> WorkBox::Take(std::size_t count) {
   return taken;
 }
 
-Replica::~Replica() {
-  int finalized = 0;
-  MPI_Finalized(&finalized);
-  if (comm_ != MPI_COMM_NULL && !finalized) MPI_Comm_free(&comm_);
-}
-
 PetscErrorCode Replica::SetUp(std::shared_ptr<Box> distributed) {
   PetscFunctionBeginUser;
   part_ = std::move(distributed);
   const Layout &l = part_->layout;
-  int size;
-  PetscCallMPI(MPI_Comm_dup(part_->comm, &comm_));
-  PetscCallMPI(MPI_Comm_size(comm_, &size));
+  int size, rank;
+  PetscCallMPI(MPI_Comm_size(part_->comm, &size));
+  PetscCallMPI(MPI_Comm_rank(part_->comm, &rank));
   std::vector<PetscInt> mine(6), all(std::size_t(6 * size));
   for (std::size_t d = 0; d < 3; ++d) mine[d] = l.lo[d], mine[3 + d] = l.hi[d];
-  PetscCallMPI(MPI_Allgather(mine.data(), 6, MPIU_INT, all.data(), 6, MPIU_INT, comm_));
+  PetscCallMPI(MPI_Allgather(mine.data(), 6, MPIU_INT, all.data(), 6, MPIU_INT, part_->comm));
   int total = 0;
   for (int r = 0; r < size; ++r) {
     const PetscInt *p = &all[std::size_t(6 * r)];
@@ -98,12 +106,12 @@ PetscErrorCode Replica::SetUp(std::shared_ptr<Box> distributed) {
   }
   receive_.resize(std::size_t(total));
   send_.resize(std::size_t(l.OwnedCells()));
-  std::array<std::array<int, 2>, 3> neighbours;
-  for (int d = 0; d < 3; ++d) {
-    const bool around = part_->periodic[d] && l.n[d] > 1;
-    neighbours[d] = {around ? 0 : MPI_PROC_NULL, around ? 0 : MPI_PROC_NULL};
+  HaloExchange::Neighbours neighbours; // its own, around circles
+  for (std::size_t d = 0; d < 3; ++d) {
+    const int neighbour = part_->periodic[d] && l.n[d] > 1 ? rank : MPI_PROC_NULL;
+    neighbours[d] = {neighbour, neighbour};
   }
-  PetscCall(MakeBox(MPI_COMM_SELF, l.n, {0, 0, 0}, l.n, part_->periodic, neighbours, &whole_));
+  PetscCall(MakeBox(MPI_COMM_SELF, part_->messages, l.n, {0, 0, 0}, l.n, part_->periodic, neighbours, &whole_));
   PetscFunctionReturn(0);
 }
 
@@ -115,7 +123,7 @@ PetscErrorCode Replica::Gather(const Array &part, Array *whole) {
     for (PetscInt j = l.lo[1]; j < l.hi[1]; ++j)
       for (PetscInt i = l.lo[0]; i < l.hi[0]; ++i) send_[at++] = part[std::size_t(l.At(i, j, k))];
   PetscCallMPI(MPI_Allgatherv(send_.data(), int(send_.size()), MPI_FLOAT, receive_.data(), counts_.data(),
-                              starts_.data(), MPI_FLOAT, comm_));
+                              starts_.data(), MPI_FLOAT, part_->comm));
   for (std::size_t r = 0; r < lo_.size(); ++r) {
     const float *from = receive_.data() + starts_[r];
     for (PetscInt k = lo_[r][2]; k < hi_[r][2]; ++k)

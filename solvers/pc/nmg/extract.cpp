@@ -247,7 +247,7 @@ PetscErrorCode BoxOfDMDA(DM dm, std::shared_ptr<Box> *box) {
   PetscMPIInt rank;
   PetscCallMPI(MPI_Comm_rank(PetscObjectComm((PetscObject)dm), &rank));
   const Int3 place{rank % ranks[0], rank / ranks[0] % ranks[1], rank / (ranks[0] * ranks[1])};
-  std::array<std::array<int, 2>, 3> neighbours;
+  HaloExchange::Neighbours neighbours;
   for (std::size_t a = 0; a < 3; ++a) {
     hi[a] = lo[a] + size[a];
     periodic[a] = PetscInt(a) < dim && kind[a] == DM_BOUNDARY_PERIODIC && n[a] > 1;
@@ -260,7 +260,9 @@ PetscErrorCode BoxOfDMDA(DM dm, std::shared_ptr<Box> *box) {
           outside && !periodic[a] ? MPI_PROC_NULL : int(q[0] + ranks[0] * (q[1] + ranks[1] * q[2]));
     }
   }
-  PetscCall(MakeBox(PetscObjectComm((PetscObject)dm), n, lo, hi, periodic, neighbours, box));
+  const auto messages = std::make_shared<Messages>();
+  PetscCall(messages->SetUp(PetscObjectComm((PetscObject)dm)));
+  PetscCall(MakeBox(messages->Comm(), messages, n, lo, hi, periodic, neighbours, box));
   PetscFunctionReturn(0);
 }
 

@@ -197,7 +197,8 @@ PetscErrorCode Hierarchy::Coarsen(Stencil *stencil, bool *done) {
   PetscCheck(fewest >= Box::kGhosts || ranks == 1, level.box->comm, PETSC_ERR_SUP,
              "PCNMG needs at least %" PetscInt_FMT " cells a rank and axis; use fewer ranks for this grid",
              2 * Box::kGhosts);
-  PetscCall(MakeBox(level.box->comm, n, lo, hi, level.box->periodic, level.box->neighbours, &level.coarse));
+  PetscCall(MakeBox(level.box->comm, level.box->messages, n, lo, hi, level.box->periodic, level.box->neighbours,
+                    &level.coarse));
   level.transfer.SetUp(level.box, level.coarse, factor);
   WorkBox work;
   PetscCall(work.SetUp(*level.coarse, WorkArrays(*stencil, level.transfer)));
