@@ -13,7 +13,6 @@
 #include <new>
 #include <petsc/private/pcimpl.h>
 #include <petscksp.h>
-#include <stdexcept>
 #include <string>
 
 namespace {
@@ -38,15 +37,6 @@ struct PC_NMG {
   ResidualScale scale_in;
   bool warned = false;
 };
-
-/// Runs `call`; C++ exceptions become PETSc errors here, at the boundary.
-template <class Call> PetscErrorCode Guarded(MPI_Comm comm, Call &&call) {
-  try {
-    return call();
-  } catch (const std::bad_alloc &) {
-    SETERRQ(comm, PETSC_ERR_MEM, "PCNMG ran out of memory; use more ranks or a smaller grid");
-  } catch (const std::exception &e) { SETERRQ(comm, PETSC_ERR_LIB, "PCNMG failed: %s", e.what()); }
-}
 
 PC_NMG *Data(PC pc) { return static_cast<PC_NMG *>(pc->data); }
 
@@ -73,11 +63,15 @@ PetscErrorCode SetUpHierarchy(PC pc) {
   const std::shared_ptr<nmg::Box> &box = nmg->grid.Box();
   PetscCall(nmg::ExtractStencil("PCNMG", matrix, nmg->grid.GridDM(), nmg->grid.Reordered(), *box, &stencil,
                                 &nmg->isolated, &nmg->unit));
-  nmg->scale = stencil.Scale();
-  nmg->b = box->NewArray();
-  nmg->x = box->NewArray();
-  nmg->hierarchy.reset(new nmg::Hierarchy);
-  PetscCall(nmg->hierarchy->SetUp(box, &stencil, nmg->options));
+  std::unique_ptr<nmg::Hierarchy> hierarchy;
+  PetscCall(nmg::Together(box->comm, [&] {
+    nmg->scale = stencil.Scale();
+    for (Array *array : {&nmg->b, &nmg->x}) *array = box->NewArray();
+    hierarchy.reset(new nmg::Hierarchy);
+    return 0;
+  }));
+  PetscCall(hierarchy->SetUp(box, &stencil, nmg->options));
+  nmg->hierarchy = std::move(hierarchy);
   PetscFunctionReturn(0);
 }
 
@@ -92,8 +86,8 @@ PetscErrorCode PCSetUp_NMG(PC pc) {
   PetscCheck(host, comm, PETSC_ERR_SUP,
              "PCNMG reads AIJ matrices in host memory, not %s; use -mat_type aij (-dm_mat_type aij)", type);
   PetscCall(PetscLogEventBegin(Log().nmg_setup, pc, 0, 0, 0));
-  PetscCall(Guarded(comm, [&] { return nmg->grid.SetUp(pc); }));
-  PetscCall(Guarded(comm, [&] { return SetUpHierarchy(pc); }));
+  PetscCall(nmg->grid.SetUp(pc));
+  PetscCall(SetUpHierarchy(pc));
   PetscCall(PetscLogEventEnd(Log().nmg_setup, pc, 0, 0, 0));
   PetscFunctionReturn(0);
 }

@@ -74,7 +74,10 @@ PetscErrorCode PCGrid::SetUpNatural(PC pc) {
   PetscCall(nmg::BoxOfDMDA(dm_, &box_));
   const Layout &l = box_->layout;
   std::vector<PetscInt> numbers;
-  numbers.reserve(std::size_t(l.OwnedCells()));
+  PetscCall(nmg::Together(comm, [&] {
+    numbers.reserve(std::size_t(l.OwnedCells()));
+    return 0;
+  }));
   nmg::ForOwned(l,
                 [&](PetscInt i, PetscInt j, PetscInt k, std::size_t) { numbers.push_back(i + n[0] * (j + n[1] * k)); });
   PetscCall(ISCreateGeneral(comm, PetscInt(numbers.size()), numbers.data(), PETSC_COPY_VALUES, &rows_));
@@ -90,7 +93,9 @@ PetscErrorCode PCGrid::SetUpNatural(PC pc) {
 PetscErrorCode PCGrid::SetUp(PC pc) {
   PetscFunctionBegin;
   if (natural[0] > 0) {
-    if (!box_) PetscCall(SetUpNatural(pc));
+    if (to_box_) PetscFunctionReturn(0);
+    PetscCall(Reset()); // what an attempt that failed may have left
+    PetscCall(SetUpNatural(pc));
     PetscFunctionReturn(0);
   }
   DM dm = pc->dm;

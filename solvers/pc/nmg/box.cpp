@@ -23,12 +23,12 @@ PetscErrorCode Box::Exchange(Array *array) const {
   PetscFunctionReturn(0);
 }
 
-PetscErrorCode Box::ExchangeDeep(const std::vector<Array *> &arrays) const {
+PetscErrorCode Box::ExchangeDeep(const ArrayList &arrays) const {
   PetscFunctionBeginUser;
-  std::vector<void *> data;
-  for (Array *array : arrays) data.push_back(array->data());
-  for (std::size_t first = 0; first < data.size(); first += 8)
-    PetscCall(coefficient_halo_.Exchange(&data[first], int(std::min<std::size_t>(8, data.size() - first))));
+  std::array<void *, ArrayList::kRoom> data;
+  for (std::size_t i = 0; i < arrays.size(); ++i) data[i] = arrays[i]->data();
+  for (std::size_t first = 0; first < arrays.size(); first += 8)
+    PetscCall(coefficient_halo_.Exchange(&data[first], int(std::min<std::size_t>(8, arrays.size() - first))));
   PetscFunctionReturn(0);
 }
 
@@ -92,26 +92,30 @@ PetscErrorCode Replica::SetUp(std::shared_ptr<Box> distributed) {
   int size, rank;
   PetscCallMPI(MPI_Comm_size(part_->comm, &size));
   PetscCallMPI(MPI_Comm_rank(part_->comm, &rank));
-  std::vector<PetscInt> mine(6), all(std::size_t(6 * size));
-  for (std::size_t d = 0; d < 3; ++d) mine[d] = l.lo[d], mine[3 + d] = l.hi[d];
-  PetscCallMPI(MPI_Allgather(mine.data(), 6, MPIU_INT, all.data(), 6, MPIU_INT, part_->comm));
+  PetscCall(Together(part_->comm, [&] {
+    for (auto *corners : {&lo_, &hi_}) corners->resize(std::size_t(size));
+    receive_.resize(std::size_t(l.n[0] * l.n[1] * l.n[2]));
+    send_.resize(std::size_t(l.OwnedCells()));
+    for (auto *numbers : {&counts_, &starts_}) numbers->resize(std::size_t(size));
+    return 0;
+  }));
+  PetscCallMPI(MPI_Allgather(l.lo.data(), 3, MPIU_INT, lo_.data(), 3, MPIU_INT, part_->comm));
+  PetscCallMPI(MPI_Allgather(l.hi.data(), 3, MPIU_INT, hi_.data(), 3, MPIU_INT, part_->comm));
   int total = 0;
-  for (int r = 0; r < size; ++r) {
-    const PetscInt *p = &all[std::size_t(6 * r)];
-    lo_.push_back({p[0], p[1], p[2]});
-    hi_.push_back({p[3], p[4], p[5]});
-    counts_.push_back(int((p[3] - p[0]) * (p[4] - p[1]) * (p[5] - p[2])));
-    starts_.push_back(total);
-    total += counts_.back();
+  for (std::size_t r = 0; r < lo_.size(); ++r) {
+    const Int3 &lo = lo_[r], &hi = hi_[r];
+    counts_[r] = int((hi[0] - lo[0]) * (hi[1] - lo[1]) * (hi[2] - lo[2]));
+    starts_[r] = total;
+    total += counts_[r];
   }
-  receive_.resize(std::size_t(total));
-  send_.resize(std::size_t(l.OwnedCells()));
   HaloExchange::Neighbours neighbours; // its own, around circles
   for (std::size_t d = 0; d < 3; ++d) {
     const int neighbour = part_->periodic[d] && l.n[d] > 1 ? rank : MPI_PROC_NULL;
     neighbours[d] = {neighbour, neighbour};
   }
-  PetscCall(MakeBox(MPI_COMM_SELF, part_->messages, l.n, {0, 0, 0}, l.n, part_->periodic, neighbours, &whole_));
+  PetscCall(Together(part_->comm, [&] {
+    return MakeBox(MPI_COMM_SELF, part_->messages, l.n, {0, 0, 0}, l.n, part_->periodic, neighbours, &whole_);
+  }));
   PetscFunctionReturn(0);
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 #include "meshes/halo.h"
 #include "solvers/pc/nmg/array.h"
+#include "solvers/pc/nmg/together.h"
 #include <memory>
 
 namespace krylearn {
@@ -23,6 +24,20 @@ private:
   MPI_Comm comm_ = MPI_COMM_NULL;
 };
 
+/// Arrays whose ghosts are exchanged together. It needs no memory of its own: lists are made right before messages, where
+/// no rank may fail alone.
+class ArrayList {
+public:
+  static constexpr std::size_t kRoom = 16; ///< a stencil of 27 points has 15 arrays
+  void Add(Array *array) { arrays_[size_++] = array; }
+  std::size_t size() const { return size_; }
+  Array *operator[](std::size_t i) const { return arrays_[i]; }
+
+private:
+  std::array<Array *, kRoom> arrays_{};
+  std::size_t size_ = 0;
+};
+
 /// The cells of a level that this rank owns. Axes of one cell have no ghosts, the others two layers: couplings are
 /// needed two deep during the set-up, vectors one deep.
 struct Box {
@@ -37,7 +52,7 @@ struct Box {
   Array NewArray() const { return std::move(NewArrays(1)[0]); }
   /// One layer of a vector; both layers of several arrays. Collective.
   PetscErrorCode Exchange(Array *array) const;
-  PetscErrorCode ExchangeDeep(const std::vector<Array *> &arrays) const;
+  PetscErrorCode ExchangeDeep(const ArrayList &arrays) const;
   /// True for cells that exist: inside the grid, or anywhere along a periodic axis.
   bool Inside(int axis, PetscInt i) const { return periodic[axis] || (i >= 0 && i < layout.n[axis]); }
 

@@ -10,7 +10,8 @@ namespace nmg {
 /// sum anywhere – are regularised along their null vector.
 class DenseInverse {
 public:
-  PetscErrorCode SetUp(const Box &box, const Stencil &stencil);
+  /// False where the level is not positive definite.
+  bool SetUp(const Box &box, const Stencil &stencil);
   void Apply(const Array &b, Array *x) const;
   double Flops() const { return 2.0 * double(cells_.size()) * double(cells_.size()); }
 

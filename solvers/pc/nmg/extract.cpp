@@ -90,10 +90,13 @@ bool Differ(float lower, float upper, float diagonal, float other) {
 /// Sorts matrix entries into the couplings of a stencil.
 class Reader {
 public:
-  Reader(const Box &box, Stencil *stencil) : box_(box), l_(box.layout), stencil_(*stencil) {
+  Reader(const Box &box, Stencil *stencil) : box_(box), l_(box.layout), stencil_(*stencil) {}
+
+  /// Makes room for the entries.
+  void SetUp() {
     stencil_.lower = LowerNeighbours(l_.n, false);
-    stencil_.Allocate(box);
-    upper = box.NewArrays(stencil_.lower.size());
+    stencil_.Allocate(box_);
+    upper = box_.NewArrays(stencil_.lower.size());
     int next = 0;
     for (int a = 2; a >= 0; --a) number_[std::size_t(a)] = l_.n[std::size_t(a)] > 1 ? next++ : -1;
     steps_.fill(0);
@@ -260,9 +263,15 @@ PetscErrorCode BoxOfDMDA(DM dm, std::shared_ptr<Box> *box) {
           outside && !periodic[a] ? MPI_PROC_NULL : int(q[0] + ranks[0] * (q[1] + ranks[1] * q[2]));
     }
   }
-  const auto messages = std::make_shared<Messages>();
+  std::shared_ptr<Messages> messages;
+  PetscCall(Together(PetscObjectComm((PetscObject)dm), [&] {
+    messages = std::make_shared<Messages>();
+    return 0;
+  }));
   PetscCall(messages->SetUp(PetscObjectComm((PetscObject)dm)));
-  PetscCall(MakeBox(messages->Comm(), messages, n, lo, hi, periodic, neighbours, box));
+  PetscCall(Together(messages->Comm(), [&] {
+    return MakeBox(messages->Comm(), messages, n, lo, hi, periodic, neighbours, box);
+  }));
   PetscFunctionReturn(0);
 }
 
@@ -290,18 +299,23 @@ PetscErrorCode ExtractStencil(const char *who, Mat matrix, DM dm, bool natural, 
   if (parallel) PetscCall(MatMPIAIJGetSeqAIJ(matrix, &diagonal_part, &other_part, &other_columns));
   LocalPart own, other;
   std::unordered_map<PetscInt, Int3> ghosts;
-  PetscCall(own.Open(diagonal_part));
-  if (other_part) {
-    PetscCall(other.Open(other_part));
-    PetscCall(GhostCells(dm, l, &ghosts));
-  }
-
+  Reader reader(box, stencil);
+  Array alone; // 1 in cells of isolated rows
+  PetscCall(Together(comm, [&] {
+    PetscFunctionBeginUser;
+    PetscCall(own.Open(diagonal_part));
+    if (other_part) {
+      PetscCall(other.Open(other_part));
+      PetscCall(GhostCells(dm, l, &ghosts));
+    }
+    reader.SetUp();
+    alone = box.NewArray();
+    PetscFunctionReturn(0);
+  }));
   PetscCall(Unit(comm, own, rows, unit));
   const double inverse_unit = 1 / *unit;
-  Reader reader(box, stencil);
   Complaint complaint;
   isolated->clear();
-  Array alone = box.NewArray(); // 1 in cells of isolated rows
   const auto inside = [&l](std::size_t a, PetscInt i) { return l.n[a] == 1 || (i > l.lo[a] && i + 1 < l.hi[a]); };
   const Int3 size{l.hi[0] - l.lo[0], l.hi[1] - l.lo[1], l.hi[2] - l.lo[2]};
   // Any row, entry by entry.
@@ -343,35 +357,38 @@ PetscErrorCode ExtractStencil(const char *who, Mat matrix, DM dm, bool natural, 
     stencil->diagonal[at] = float(diagonal);
     stencil->row_sum[at] = std::fabs(sum) > kRounding * diagonal ? float(sum) : 0;
   };
-  PetscInt row = 0;
-  for (PetscInt k = l.lo[2]; k < l.hi[2]; ++k)
-    for (PetscInt j = l.lo[1]; j < l.hi[1]; ++j, row += size[0]) {
-      const std::size_t at = std::size_t(l.At(l.lo[0], j, k));
-      // Most rows are alike: they are read a line at a time, all but the first and the last.
-      PetscInt without = 0, wrong = 0;
-      const bool own_only = !other_part || other.rows[row + 1] == other.rows[row + size[0] - 1];
-      const bool alike = inside(1, j) && inside(2, k) && size[0] > 2 && own_only &&
-                         reader.TakeLine(at + 1, row + 1, size[0] - 2, own.rows, own.columns, own.values, inverse_unit,
-                                         &without, &wrong);
-      for (PetscInt m = 0; m < size[0]; ++m) {
-        const bool inner = m > 0 && m + 1 < size[0];
-        if (alike && inner && wrong == 0 && without == 0) {
-          m = size[0] - 2;
-          continue;
-        }
-        if (!alike || !inner || wrong > 0 || stencil->diagonal[at + std::size_t(m)] == 0)
-          take(row + m, l.lo[0] + m, j, k, at + std::size_t(m));
+  // A line of rows along the first axis. Most are alike: they are read together, all but the first and the last.
+  const auto take_line = [&](PetscInt row, PetscInt j, PetscInt k) {
+    const std::size_t at = std::size_t(l.At(l.lo[0], j, k));
+    PetscInt without = 0, wrong = 0;
+    const bool own_only = !other_part || other.rows[row + 1] == other.rows[row + size[0] - 1];
+    const bool alike = inside(1, j) && inside(2, k) && size[0] > 2 && own_only &&
+                       reader.TakeLine(at + 1, row + 1, size[0] - 2, own.rows, own.columns, own.values, inverse_unit,
+                                       &without, &wrong);
+    for (PetscInt m = 0; m < size[0]; ++m) {
+      const bool inner = m > 0 && m + 1 < size[0];
+      if (alike && inner && wrong == 0 && without == 0) {
+        m = size[0] - 2;
+        continue;
       }
+      if (!alike || !inner || wrong > 0 || stencil->diagonal[at + std::size_t(m)] == 0)
+        take(row + m, l.lo[0] + m, j, k, at + std::size_t(m));
     }
+  };
+  PetscCall(Together(comm, [&] {
+    PetscInt row = 0;
+    for (PetscInt k = l.lo[2]; k < l.hi[2]; ++k)
+      for (PetscInt j = l.lo[1]; j < l.hi[1]; ++j, row += size[0]) take_line(row, j, k);
+    return 0;
+  }));
   PetscCall(own.Close());
   if (other_part) PetscCall(other.Close());
   PetscCall(Report(who, comm, dm, natural, l, complaint));
 
   // Couplings to isolated rows go; the others must be the same from both sides.
-  std::vector<Array *> arrays = {&alone, &stencil->diagonal};
-  for (Array &u : reader.upper) arrays.push_back(&u);
-  for (Array *array : arrays) PetscCall(box.Exchange(array));
-  row = 0;
+  for (Array *array : {&alone, &stencil->diagonal}) PetscCall(box.Exchange(array));
+  for (Array &upper : reader.upper) PetscCall(box.Exchange(&upper));
+  PetscInt row = 0;
   ForRows(l, [&](std::size_t at) {
     const float *__restrict gone = alone.data() + at, *__restrict diagonal = stencil->diagonal.data() + at;
     float *__restrict sum = stencil->row_sum.data() + at;

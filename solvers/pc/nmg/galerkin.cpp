@@ -62,8 +62,11 @@ class AppliedSums {
 public:
   std::vector<Array> arrays; ///< by place
 
-  AppliedSums(const SplitStencil &split, const std::vector<Array> &sums, WorkBox *work)
-      : arrays(work->Take(sums.size())), layout_(work->layout()), neighbours_(sums.size()) {
+  explicit AppliedSums(const Layout &layout) : layout_(layout) {}
+
+  void SetUp(const SplitStencil &split, const std::vector<Array> &sums, WorkBox *work) {
+    arrays = work->Take(sums.size());
+    neighbours_.resize(sums.size());
     for (int s = 0; s < split.Places(); ++s) {
       own_.push_back({sums[std::size_t(s)].data(), split.RowSum(s).data()});
       for (const Int3 &d : split.Directions()) {
@@ -130,12 +133,18 @@ PetscErrorCode GalerkinProduct(const SplitStencil &split, const Box &coarse, con
                                const std::vector<Array> &sums, float scale, WorkBox *work, Stencil *product) {
   PetscFunctionBeginUser;
   const Layout &l = coarse.layout, &w = work->layout();
-  product->lower = LowerNeighbours(l.n, true);
-  product->Allocate(coarse);
   const PetscInt count = l.hi[0] - l.lo[0];
-
-  const std::vector<Term> terms = Terms(split, w, transfer, *product);
-  AppliedSums applied(split, sums, work);
+  std::vector<Term> terms;
+  AppliedSums applied(w);
+  std::vector<double> sum; // of a row
+  PetscCall(Together(coarse.messages->Comm(), [&] {
+    product->lower = LowerNeighbours(l.n, true);
+    product->Allocate(coarse);
+    terms = Terms(split, w, transfer, *product);
+    applied.SetUp(split, sums, work);
+    sum.resize(std::size_t(count));
+    return 0;
+  }));
   for (PetscInt K = l.lo[2]; K < l.hi[2]; ++K)
     for (PetscInt J = l.lo[1]; J < l.hi[1]; ++J) {
       const std::ptrdiff_t at = w.At(l.lo[0], J, K), to = l.At(l.lo[0], J, K);
@@ -152,9 +161,9 @@ PetscErrorCode GalerkinProduct(const SplitStencil &split, const Box &coarse, con
       }
     }
 
-  std::vector<Array *> fresh;
-  for (Array &array : applied.arrays) fresh.push_back(&array);
-  PetscCall(work->Cells().ExchangeDeep(fresh));
+  ArrayList residuals;
+  for (Array &array : applied.arrays) residuals.Add(&array);
+  PetscCall(work->Cells().ExchangeDeep(residuals));
   for (PetscInt K = l.lo[2]; K < l.hi[2]; ++K)
     for (PetscInt J = l.lo[1]; J < l.hi[1]; ++J) {
       const std::ptrdiff_t at = l.At(l.lo[0], J, K);
@@ -169,12 +178,11 @@ PetscErrorCode GalerkinProduct(const SplitStencil &split, const Box &coarse, con
       }
     }
 
-  fresh.clear();
-  fresh.push_back(&product->row_sum);
-  for (Array &c : product->coupling) fresh.push_back(&c);
+  ArrayList fresh;
+  fresh.Add(&product->row_sum);
+  for (Array &c : product->coupling) fresh.Add(&c);
   PetscCall(coarse.ExchangeDeep(fresh));
   // diagonal = row sum + all couplings; the upper ones are the neighbours' lower ones.
-  std::vector<double> sum(std::size_t(count), 0.0);
   for (PetscInt K = l.lo[2]; K < l.hi[2]; ++K)
     for (PetscInt J = l.lo[1]; J < l.hi[1]; ++J) {
       const std::ptrdiff_t at = l.At(l.lo[0], J, K);
@@ -186,7 +194,9 @@ PetscErrorCode GalerkinProduct(const SplitStencil &split, const Box &coarse, con
       for (PetscInt i = 0; i < count; ++i)
         product->diagonal[std::size_t(at + i)] = float(std::max(sum[std::size_t(i)], 0.0));
     }
-  PetscCall(coarse.ExchangeDeep({&product->diagonal}));
+  ArrayList diagonal;
+  diagonal.Add(&product->diagonal);
+  PetscCall(coarse.ExchangeDeep(diagonal));
   PetscFunctionReturn(0);
 }
 

@@ -18,7 +18,7 @@ struct Stencil {
   Array diagonal, row_sum;
   /// Number of a lower direction, -1 if it is none.
   int Find(const Int3 &direction) const;
-  std::vector<Array *> Arrays();
+  ArrayList Arrays();
   /// Makes all arrays, zero, for the directions in `lower`.
   void Allocate(const Box &box);
   /// D^(-1/2), 0 in cells without an unknown.
