@@ -13,6 +13,8 @@ public:
   /// False where the level is not positive definite.
   bool SetUp(const Box &box, const Stencil &stencil);
   void Apply(const Array &b, Array *x) const;
+  /// Cholesky factors and the inverse made of them.
+  double SetUpFlops() const { return double(cells_.size()) * double(cells_.size()) * double(cells_.size()); }
   double Flops() const { return 2.0 * double(cells_.size()) * double(cells_.size()); }
 
 private:

@@ -56,6 +56,12 @@ std::vector<Term> Terms(const SplitStencil &split, const Layout &layout, const T
   return terms;
 }
 
+double FlopsPerCoarseCell(const std::vector<Term> &terms) {
+  std::size_t flops = 0;
+  for (const Term &term : terms) flops += 2 + 2 * term.targets.size();
+  return double(flops);
+}
+
 /// A applied to the sums of weights, by place: what is left of the row sums. Exactly zero where all sums are 1 and no row
 /// sum comes in, so singular components stay singular – and whole rows are, which need not be looked at again.
 class AppliedSums {
@@ -76,6 +82,12 @@ public:
         neighbours_[std::size_t(s)].push_back({{coupling, shift}, {sums[std::size_t(place.s)].data(), place.shift}});
       }
     }
+  }
+
+  double FlopsPerCoarseCell() const {
+    std::size_t flops = 0;
+    for (const auto &neighbours : neighbours_) flops += 1 + 3 * neighbours.size();
+    return double(flops);
   }
 
   /// The row of coarse cells that starts at `at`.
@@ -164,6 +176,7 @@ PetscErrorCode GalerkinProduct(const SplitStencil &split, const Box &coarse, con
   ArrayList residuals;
   for (Array &array : applied.arrays) residuals.Add(&array);
   PetscCall(work->Cells().ExchangeDeep(residuals));
+  PetscInt64 weighted = 0; // row sums with a weight
   for (PetscInt K = l.lo[2]; K < l.hi[2]; ++K)
     for (PetscInt J = l.lo[1]; J < l.hi[1]; ++J) {
       const std::ptrdiff_t at = l.At(l.lo[0], J, K);
@@ -172,6 +185,7 @@ PetscErrorCode GalerkinProduct(const SplitStencil &split, const Box &coarse, con
         const std::ptrdiff_t back = w.At(l.lo[0], J, K) - w.Offset(link.b);
         const std::size_t s = std::size_t(split.Number(link.s));
         if (!applied.Counts(s, back)) continue;
+        weighted += count;
         const float *__restrict weight = transfer.weights[std::size_t(transfer.Find(link.s, link.b))].data() + back;
         const float *__restrict r = applied.arrays[s].data() + back;
         for (PetscInt i = 0; i < count; ++i) out[i] += scale * weight[i] * r[i];
@@ -194,6 +208,10 @@ PetscErrorCode GalerkinProduct(const SplitStencil &split, const Box &coarse, con
       for (PetscInt i = 0; i < count; ++i)
         product->diagonal[std::size_t(at + i)] = float(std::max(sum[std::size_t(i)], 0.0));
     }
+  // Row sums: three a weight, where rows have any. The diagonal: two additions a coupling.
+  PetscCall(PetscLogFlops(double(l.OwnedCells()) * (FlopsPerCoarseCell(terms) + applied.FlopsPerCoarseCell() +
+                                                    2 * double(product->lower.size())) +
+                          3 * double(weighted)));
   ArrayList diagonal;
   diagonal.Add(&product->diagonal);
   PetscCall(coarse.ExchangeDeep(diagonal));

@@ -138,7 +138,8 @@ PetscErrorCode Hierarchy::SetUp(std::shared_ptr<Box> box, Stencil *stencil, cons
   PetscCheck(definite, comm, PETSC_ERR_MAT_CH_ZRPVT,
              "The matrix is not positive definite, even on the coarsest level of the multigrid; PCNMG serves symmetric "
              "positive (semi-)definite matrices only");
-  if (!exact_) ChebyshevWeights(last.largest, kCoarsestPart, &last.weights);
+  if (exact_) PetscCall(PetscLogFlops(coarsest_.SetUpFlops()));
+  else ChebyshevWeights(last.largest, kCoarsestPart, &last.weights);
   PetscCall(ChooseVisits(anisotropic));
   PetscFunctionReturn(0);
 }
@@ -191,6 +192,7 @@ PetscErrorCode Hierarchy::AddLevel(std::shared_ptr<Box> box, const Stencil &sten
     return 0;
   }));
   Level &level = *levels_.back();
+  PetscCall(PetscLogFlops(double(level.box->layout.OwnedCells()) * level.stencil.SetUpFlopsPerCell()));
   PetscCall(GershgorinBound(*level.box, stencil, &level.largest));
   // The finest level gets close to its bound of 2.
   if (!finest && level.largest > 0) {
@@ -253,6 +255,7 @@ PetscErrorCode Hierarchy::Coarsen(Stencil *stencil, bool *done) {
     level.transfer.Pack(work, diagonals, coarse.diagonal);
     return 0;
   }));
+  PetscCall(PetscLogFlops(double(level.coarse->layout.OwnedCells()) * level.transfer.PackFlopsPerCoarseCell()));
 
   const bool replicate = ranks > 1 && (stuck || CellCount(n) <= options_.replicate || fewest < 2 * Box::kGhosts);
   if (!replicate) {

@@ -102,6 +102,7 @@ PetscErrorCode GershgorinBound(const Box &box, const Stencil &stencil, double *r
 #pragma omp simd reduction(max : bound)
     for (PetscInt i = 0; i < count; ++i) bound = std::max(bound, diagonal[i] > 0 ? 1 + sum[std::size_t(i)] / diagonal[i] : 0);
   });
+  PetscCall(PetscLogFlops(double(l.OwnedCells()) * (2 * double(stencil.lower.size()) + 2)));
   PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, &bound, 1, MPI_FLOAT, MPI_MAX, box.comm));
   *result = bound;
   PetscFunctionReturn(0);
@@ -150,6 +151,8 @@ PetscErrorCode LargestEigenvalue(const Box &box, const Stencil &stencil, const S
     length = std::sqrt(length);
     t.beside.push_back(length);
   }
+  // Of a step: the residual, two products of vectors, a scaling and an update.
+  PetscCall(PetscLogFlops(double(t.diagonal.size()) * double(box.layout.OwnedCells()) * (scaled.FlopsPerCell() + 10)));
   *value = t.diagonal.empty() ? 0 : kLanczosMargin * t.Eigenvalue(int(t.diagonal.size()) - 1);
   for (Array *array : work) std::fill(array->begin(), array->end(), 0.0f);
   PetscFunctionReturn(0);
@@ -195,6 +198,9 @@ PetscErrorCode SmallestRitzValue(const Box &box, const ScaledStencil &scaled, in
       for (PetscInt i = 0; i < count; ++i) to[i] += float(step) * from[i];
     });
   }
+  // Beside what `solve` logs: the residual, two products of vectors and two updates a step; one residual before.
+  const double cells = double(box.layout.OwnedCells());
+  PetscCall(PetscLogFlops(cells * (double(t.diagonal.size()) * (scaled.FlopsPerCell() + 8) + scaled.FlopsPerCell())));
   *value = t.diagonal.empty() ? 1 : t.Eigenvalue(0);
   PetscFunctionReturn(0);
 }

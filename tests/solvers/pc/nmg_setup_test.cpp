@@ -130,6 +130,32 @@ void ExpectAgreement(const Model &m, const Cell &natural, PetscInt replicate) {
   }
 }
 
+/// Floating-point operations of a set-up, of this rank.
+double SetUpFlops(MPI_Comm comm, const ModelSpec &spec) {
+  Model m;
+  MakeModel(comm, spec, &m);
+  Solver solver(m.A);
+  PetscLogDouble before = 0, after = 0;
+  EXPECT_PETSC_OK(PCNMGSetReplicate(solver.pc, 1));
+  EXPECT_PETSC_OK(PetscGetFlops(&before));
+  EXPECT_PETSC_OK(KSPSetUp(solver.ksp));
+  EXPECT_PETSC_OK(PetscGetFlops(&after));
+  return after - before;
+}
+
+TEST(NmgSetUp, FlopsAreThoseOfTheGridOnAnyNumberOfRanks) {
+  for (const Cell &n : {Cell{128, 128, 1}, Cell{32, 32, 32}}) {
+    const double alone = SetUpFlops(PETSC_COMM_SELF, Dirichlet(n));
+    double all = SetUpFlops(PETSC_COMM_WORLD, Dirichlet(n));
+    MPI_Allreduce(MPI_IN_PLACE, &all, 1, MPI_DOUBLE, MPI_SUM, PETSC_COMM_WORLD);
+    // Every rank computes the coarsest levels, which start at larger ones where ranks have less.
+    EXPECT_NEAR(all, alone, (Ranks() <= 2 ? 0.02 : 0.25) * alone);
+    const double cells = double(n[0] * n[1] * n[2]);
+    EXPECT_GT(alone, 100 * cells);
+    EXPECT_LT(alone, 2000 * cells);
+  }
+}
+
 TEST(NmgSetUp, RanksAgreeWhereTheCoarsestLevelIsIndefinite) {
   Model m;
   MakeNaturalModel(Dirichlet({30, 24, 1}), &m, [](PetscInt, Row *entries) { entries->back().second -= 0.1; });
