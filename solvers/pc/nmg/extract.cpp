@@ -17,34 +17,40 @@ constexpr double kRounding = 1e-12; ///< row sums of this share of the diagonal 
 /// What is wrong with a matrix, by the row that shows it; the smallest row of all ranks is reported.
 struct Complaint {
   enum Kind { kNone, kNotAStar, kNotSymmetric, kRange, kDiagonal };
-  PetscInt row = PETSC_MAX_INT, column = -1;
+  PetscInt row = PETSC_MAX_INT, column = -1; ///< where entries differ, the column is a cell's natural number
   Kind kind = kNone;
-  void Note(Kind what, PetscInt r, PetscInt c) {
-    if (r < row) row = r, column = c, kind = what;
+  std::array<double, 2> entries{}; ///< that differ: of this row, of the other
+  void Note(Kind what, PetscInt r, PetscInt c, const std::array<double, 2> &both = {}) {
+    if (r < row) row = r, column = c, kind = what, entries = both;
   }
 };
 
-PetscErrorCode Report(const char *who, MPI_Comm comm, DM dm, bool natural, const Layout &l, Complaint mine) {
+PetscErrorCode Report(const char *who, MPI_Comm comm, DM dm, const char *natural, const Layout &l, Complaint mine) {
   PetscFunctionBeginUser;
   PetscInt first = mine.row;
   PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, &first, 1, MPIU_INT, MPI_MIN, comm));
   if (first == PETSC_MAX_INT) PetscFunctionReturn(0);
   PetscInt facts[2] = {mine.row == first ? mine.column : -1, mine.row == first ? PetscInt(mine.kind) : 0};
+  std::array<double, 2> entries = mine.row == first ? mine.entries : std::array<double, 2>{};
   PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, facts, 2, MPIU_INT, MPI_MAX, comm));
-  if (natural) { // the matrix was reordered; the user knows its rows by their natural numbers
-    AO order;
-    PetscCall(DMDAGetAO(dm, &order));
-    PetscCall(AOPetscToApplication(order, 1, &first));
-    if (facts[0] >= 0) PetscCall(AOPetscToApplication(order, 1, &facts[0]));
-  }
+  PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, entries.data(), 2, MPI_DOUBLE, MPI_SUM, comm));
+  // Users know the rows of a matrix that was reordered by their natural numbers.
+  const bool natural_column = facts[1] == Complaint::kNotSymmetric;
+  AO order;
+  PetscCall(DMDAGetAO(dm, &order));
+  if (natural) PetscCall(AOPetscToApplication(order, 1, &first));
+  if (natural && !natural_column) PetscCall(AOPetscToApplication(order, 1, &facts[0]));
+  if (!natural && natural_column) PetscCall(AOApplicationToPetsc(order, 1, &facts[0]));
   const char *advice = "use another preconditioner, such as -pc_type gamg or hypre";
   PetscCheck(facts[1] != Complaint::kNotAStar, comm, PETSC_ERR_SUP,
              "%s needs a star stencil (5 points in 2D, 7 in 3D), but row %" PetscInt_FMT " has an entry in column %"
              PetscInt_FMT ", which is not next to it on the grid of %" PetscInt_FMT " x %" PetscInt_FMT " x %" PetscInt_FMT
-             " cells; check the grid or %s",
-             who, first, facts[0], l.n[0], l.n[1], l.n[2], advice);
+             " cells; check the grid%s%s or %s",
+             who, first, facts[0], l.n[0], l.n[1], l.n[2], natural ? ": " : "", natural ? natural : "", advice);
   PetscCheck(facts[1] != Complaint::kNotSymmetric, comm, PETSC_ERR_SUP,
-             "%s needs a symmetric matrix, but row %" PetscInt_FMT " differs from its column; %s", who, first, advice);
+             "%s needs a symmetric matrix, but entry (%" PetscInt_FMT ",%" PetscInt_FMT ") is %.7g and entry (%"
+             PetscInt_FMT ",%" PetscInt_FMT ") is %.7g; %s",
+             who, first, facts[0], entries[0], facts[0], first, entries[1], advice);
   PetscCheck(facts[1] != Complaint::kRange, comm, PETSC_ERR_SUP,
              "%s works in single precision, but the entries of row %" PetscInt_FMT
              " are more than 1e37 times larger or smaller than those of others; scale the system or %s",
@@ -275,8 +281,8 @@ PetscErrorCode BoxOfDMDA(DM dm, std::shared_ptr<Box> *box) {
   PetscFunctionReturn(0);
 }
 
-PetscErrorCode ExtractStencil(const char *who, Mat matrix, DM dm, bool natural, const Box &box, Stencil *stencil,
-                              std::vector<IsolatedRow> *isolated, double *unit) {
+PetscErrorCode ExtractStencil(const char *who, Mat matrix, DM dm, const char *natural, const Box &box,
+                              Stencil *stencil, std::vector<IsolatedRow> *isolated, double *unit) {
   PetscFunctionBeginUser;
   const Layout &l = box.layout;
   MPI_Comm comm = PetscObjectComm((PetscObject)matrix);
@@ -289,8 +295,8 @@ PetscErrorCode ExtractStencil(const char *who, Mat matrix, DM dm, bool natural, 
   PetscCallMPI(MPI_Allreduce(&fits, &everywhere, 1, MPI_INT, MPI_MIN, comm));
   PetscCheck(everywhere, comm, PETSC_ERR_ARG_SIZ,
              "The matrix has %" PetscInt_FMT " rows, the grid of %" PetscInt_FMT " x %" PetscInt_FMT " x %" PetscInt_FMT
-             " has %" PetscInt64_FMT " cells, or they are divided over the ranks in another way; give the right "
-             "-pc_nmg_grid nx,ny,nz", all, l.n[0], l.n[1], l.n[2], cells);
+             " has %" PetscInt64_FMT " cells, or they are divided over the ranks in another way; set the DMDA that "
+             "belongs to the matrix", all, l.n[0], l.n[1], l.n[2], cells);
 
   Mat diagonal_part = matrix, other_part = nullptr;
   const PetscInt *other_columns = nullptr;
@@ -388,6 +394,12 @@ PetscErrorCode ExtractStencil(const char *who, Mat matrix, DM dm, bool natural, 
   // Couplings to isolated rows go; the others must be the same from both sides.
   for (Array *array : {&alone, &stencil->diagonal}) PetscCall(box.Exchange(array));
   for (Array &upper : reader.upper) PetscCall(box.Exchange(&upper));
+  // The natural number of a neighbour of a local row's cell.
+  const auto natural_number = [&](PetscInt local, const Int3 &step) {
+    Int3 cell{local % size[0], local / size[0] % size[1], local / (size[0] * size[1])};
+    for (std::size_t a = 0; a < 3; ++a) cell[a] = (cell[a] + l.lo[a] + step[a] + l.n[a]) % l.n[a];
+    return cell[0] + l.n[0] * (cell[1] + l.n[1] * cell[2]);
+  };
   PetscInt row = 0;
   ForRows(l, [&](std::size_t at) {
     const float *__restrict gone = alone.data() + at, *__restrict diagonal = stencil->diagonal.data() + at;
@@ -409,7 +421,8 @@ PetscErrorCode ExtractStencil(const char *who, Mat matrix, DM dm, bool natural, 
       }
       for (PetscInt i = 0; mismatches && i < size[0]; ++i)
         if (gone[i] == 0 && gone[i + o] == 0 && Differ(lower[i], upper[i + o], diagonal[i], diagonal[i + o]))
-          complaint.Note(Complaint::kNotSymmetric, first + row + i, -1);
+          complaint.Note(Complaint::kNotSymmetric, first + row + i, natural_number(row + i, stencil->lower[c]),
+                         {0 - *unit * double(lower[i]), 0 - *unit * double(upper[i + o])});
     }
     row += size[0];
   });
