@@ -1,5 +1,6 @@
 // PCNMG: matrix-free multigrid in single precision as a PETSc preconditioner.
 #include "meshes/log.h"
+#include "meshes/options.h"
 #include "solvers/krylearn.h"
 #include "solvers/ksp/dcdm.h"
 #include "solvers/pc/nmg.h"
@@ -9,7 +10,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
-#include <cstring>
 #include <new>
 #include <petsc/private/pcimpl.h>
 #include <petscksp.h>
@@ -20,8 +20,8 @@ namespace {
 using namespace krylearn;
 using nmg::Array;
 
-const char *const kWeightNames[] = {"constant", "blackbox", "NMGWeights", "", nullptr};
-const char *const kCycleNames[] = {"v", "w", "auto", "NMGCycle", "", nullptr};
+const std::vector<std::string> kWeightNames = {"constant", "blackbox"}, kCycleNames = {"v", "w", "auto"};
+const std::vector<std::string> kKeys = {"grid", "weights", "cycle", "sweeps", "replicate"};
 
 /// Relative tolerances from here on are reached with any Krylov method.
 constexpr PetscReal kReachedByAll = 1e-3;
@@ -183,7 +183,8 @@ PetscErrorCode PCView_NMG(PC pc, PetscViewer viewer) {
   if (!ascii) PetscFunctionReturn(0);
   const nmg::Options &o = nmg->options;
   PetscCall(PetscViewerASCIIPrintf(viewer, "  %s transfers, %s cycle, Chebyshev-Jacobi smoothing, single precision\n",
-                                   kWeightNames[int(o.weights)], kCycleNames[int(o.cycle)]));
+                                   kWeightNames[std::size_t(o.weights)].c_str(),
+                                   kCycleNames[std::size_t(o.cycle)].c_str()));
   const Int3 &natural = nmg->grid.natural;
   if (natural[0] > 0)
     PetscCall(PetscViewerASCIIPrintf(
@@ -207,31 +208,62 @@ PetscErrorCode PCView_NMG(PC pc, PetscViewer viewer) {
                                      int(l), level.cells[0], level.cells[1], level.cells[2],
                                      int(2 * level.couplings + 1), how, level.visits,
                                      level.replicated ? ", held by every rank" : ""));
+    for (std::size_t axis = 0; axis < 3; ++axis)
+      if (level.odd_circle[axis])
+        PetscCall(PetscViewerASCIIPrintf(viewer,
+                                         "    not coarsened along %c, which is periodic with an odd number of cells\n",
+                                         "xyz"[axis]));
   }
   PetscFunctionReturn(0);
+}
+
+/// Refuses keys such as -pc_nmg_cylce, which other programs than the project's would not hear of.
+PetscErrorCode RefuseMisspeltKeys(PC pc) {
+  PetscFunctionBegin;
+  const char *prefix = ((PetscObject)pc)->prefix;
+  const std::string start = std::string(prefix ? prefix : "") + "pc_nmg_";
+  PetscOptions options = ((PetscObject)pc)->options;
+  PetscInt count;
+  char **names, **values;
+  std::string culprit;
+  PetscCall(PetscOptionsLeftGet(options, &count, &names, &values));
+  for (PetscInt i = 0; i < count && culprit.empty(); ++i) {
+    const std::string name = names[i];
+    if (name.rfind(start, 0) != 0) continue;
+    const std::string key = name.substr(start.size());
+    if (std::find(kKeys.begin(), kKeys.end(), key) == kKeys.end()) culprit = key;
+  }
+  PetscCall(PetscOptionsLeftRestore(options, &count, &names, &values));
+  if (culprit.empty()) PetscFunctionReturn(0);
+  const std::string nearest = NearestName(culprit, kKeys);
+  SETERRQ(PetscObjectComm((PetscObject)pc), PETSC_ERR_USER_INPUT, "unknown option -%s%s; %s%s%s", start.c_str(),
+          culprit.c_str(), nearest.empty() ? "see -help" : ("did you mean -" + start).c_str(), nearest.c_str(),
+          nearest.empty() ? "" : "?");
 }
 
 PetscErrorCode PCSetFromOptions_NMG(PC pc, PetscOptionItems *PetscOptionsObject) {
   PC_NMG *nmg = Data(pc);
   PetscFunctionBegin;
+  PetscCall(RefuseMisspeltKeys(pc));
   PetscOptionsHeadBegin(PetscOptionsObject, "PCNMG options");
   nmg::Options &o = nmg->options;
   const Int3 &natural = nmg->grid.natural;
   PetscInt grid[4] = {natural[0], natural[1], natural[2]}, count = 4;
   PetscBool given;
-  PetscEnum weights = PetscEnum(o.weights), cycle = PetscEnum(o.cycle);
+  char name[32];
   PetscInt sweeps = o.sweeps, replicate = o.replicate;
   PetscCall(PetscOptionsIntArray("-pc_nmg_grid", "Cells nx,ny[,nz] of a matrix in natural ordering, x fastest",
                                  "PCNMGSetGrid", grid, &count, &given));
   PetscCheck(!given || count == 2 || count == 3, PetscObjectComm((PetscObject)pc), PETSC_ERR_USER_INPUT,
              "-pc_nmg_grid needs two numbers (2D) or three (3D)");
   if (given) PetscCall(PCNMGSetGrid(pc, grid[0], grid[1], count > 2 ? grid[2] : 1));
-  PetscCall(PetscOptionsEnum("-pc_nmg_weights", "How levels are connected", "PCNMGSetWeights", kWeightNames, weights,
-                             &weights, &given));
-  if (given) PetscCall(PCNMGSetWeights(pc, kWeightNames[int(weights)]));
-  PetscCall(PetscOptionsEnum("-pc_nmg_cycle", "Visits of coarse levels", "PCNMGSetCycle", kCycleNames, cycle, &cycle,
-                             &given));
-  if (given) PetscCall(PCNMGSetCycle(pc, kCycleNames[int(cycle)]));
+  // Not PetscOptionsEnum(), which takes the first name where none is given.
+  PetscCall(PetscOptionsString("-pc_nmg_weights", "How levels are connected (blackbox, constant)", "PCNMGSetWeights",
+                               kWeightNames[std::size_t(o.weights)].c_str(), name, sizeof name, &given));
+  if (given) PetscCall(PCNMGSetWeights(pc, name));
+  PetscCall(PetscOptionsString("-pc_nmg_cycle", "Visits of coarse levels (auto, w, v)", "PCNMGSetCycle",
+                               kCycleNames[std::size_t(o.cycle)].c_str(), name, sizeof name, &given));
+  if (given) PetscCall(PCNMGSetCycle(pc, name));
   PetscCall(PetscOptionsInt("-pc_nmg_sweeps", "Smoothing sweeps before and after, 0: chosen by anisotropy",
                             "PCNMGSetSweeps", sweeps, &sweeps, &given));
   if (given) PetscCall(PCNMGSetSweeps(pc, sweeps));
@@ -272,14 +304,16 @@ PetscErrorCode SetGrid(PC pc, PetscInt nx, PetscInt ny, PetscInt nz) {
   PetscFunctionReturn(0);
 }
 
-/// Position of `name` in a list that ends with a null pointer.
-PetscErrorCode Find(PC pc, const char *what, const char *const *names, int count, const char *name, int *found) {
+/// Position of `name` in a list, in capitals or not.
+PetscErrorCode Find(PC pc, const char *what, const std::vector<std::string> &names, const char *name, int *found) {
   PetscFunctionBegin;
   *found = -1;
   std::string all;
-  for (int i = 0; i < count; ++i) {
-    if (!std::strcmp(names[i], name)) *found = i;
-    all += std::string(i ? ", " : "") + names[i];
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    PetscBool same;
+    PetscCall(PetscStrcasecmp(names[i].c_str(), name, &same));
+    if (same) *found = int(i);
+    all += (i ? ", " : "") + names[i];
   }
   PetscCheck(*found >= 0, PetscObjectComm((PetscObject)pc), PETSC_ERR_ARG_UNKNOWN_TYPE,
              "PCNMG knows no %s '%s'; there are %s", what, name, all.c_str());
@@ -289,7 +323,7 @@ PetscErrorCode Find(PC pc, const char *what, const char *const *names, int count
 PetscErrorCode SetWeights(PC pc, const char *name) {
   PetscFunctionBegin;
   int found;
-  PetscCall(Find(pc, "weights", kWeightNames, 2, name, &found));
+  PetscCall(Find(pc, "weights", kWeightNames, name, &found));
   if (Data(pc)->options.weights == nmg::Weights(found)) PetscFunctionReturn(0);
   Data(pc)->options.weights = nmg::Weights(found);
   PetscCall(Outdate(pc));
@@ -299,7 +333,7 @@ PetscErrorCode SetWeights(PC pc, const char *name) {
 PetscErrorCode SetCycle(PC pc, const char *name) {
   PetscFunctionBegin;
   int found;
-  PetscCall(Find(pc, "cycle", kCycleNames, 3, name, &found));
+  PetscCall(Find(pc, "cycle", kCycleNames, name, &found));
   if (Data(pc)->options.cycle == nmg::Cycle(found)) PetscFunctionReturn(0);
   Data(pc)->options.cycle = nmg::Cycle(found);
   PetscCall(Outdate(pc));

@@ -28,6 +28,12 @@ constexpr PetscInt64 kTrialCells = 40000, kTrialShare = 60;
 constexpr int kTrialSteps = 4;
 constexpr double kGoodSolver = 0.5;
 
+/// An axis that is periodic with an odd number of cells: between its last and its first coarse cell there would be no
+/// room for a fine one.
+bool OddCircle(const Box &box, std::size_t axis) {
+  return box.periodic[axis] && box.layout.n[axis] > 2 && box.layout.n[axis] % 2 != 0;
+}
+
 PetscInt64 CellCount(const Int3 &n) { return PetscInt64(n[0]) * n[1] * n[2]; }
 
 /// Owned cells that every rank has left on an axis of the next level, if it is coarsened by `factor`.
@@ -212,8 +218,7 @@ PetscErrorCode Hierarchy::Coarsen(Stencil *stencil, bool *done) {
   PetscCallMPI(MPI_Comm_size(level.box->comm, &ranks));
   Int3 factor, n, lo, hi;
   for (std::size_t d = 0; d < 3; ++d) {
-    const bool odd_circle = level.box->periodic[d] && l.n[d] % 2 != 0;
-    factor[d] = l.n[d] > 2 && !odd_circle ? 2 : 1;
+    factor[d] = l.n[d] > 2 && !OddCircle(*level.box, d) ? 2 : 1;
     n[d] = (l.n[d] + factor[d] - 1) / factor[d];
     lo[d] = (l.lo[d] + factor[d] - 1) / factor[d];
     hi[d] = (l.hi[d] + factor[d] - 1) / factor[d];
@@ -371,7 +376,8 @@ std::vector<Hierarchy::LevelInfo> Hierarchy::Info() const {
     if (l > 0 && levels_[l - 1]->replica) replicated = true;
     visits *= level.visits;
     const bool exact = exact_ && l + 1 == levels_.size();
-    info.push_back({level.box->layout.n, replicated, exact, level.stencil.Couplings(), level.largest, visits});
+    info.push_back({level.box->layout.n, replicated, exact, level.stencil.Couplings(), level.largest, visits, {}});
+    for (std::size_t d = 0; d < 3 && !exact; ++d) info.back().odd_circle[d] = OddCircle(*level.box, d);
   }
   return info;
 }
