@@ -25,8 +25,8 @@ public:
   /// layout's ghosts are exchanged (-1: all) of arrays of `element`s. Once. Collective.
   PetscErrorCode SetUp(MPI_Comm comm, const Layout &layout, const Neighbours &neighbours,
                        MPI_Datatype element = MPI_DOUBLE, PetscInt layers = -1);
-  /// The same over a communicator that several exchanges share, one after the other on all ranks, and that outlives them.
-  /// Sends no messages.
+  /// The same over a communicator that several exchanges share, one after the other on all ranks, and that outlives
+  /// them. Sends no messages.
   PetscErrorCode SetUpOn(MPI_Comm shared, const Layout &layout, const Neighbours &neighbours, MPI_Datatype element,
                          PetscInt layers);
   /// Exchanges the layers of each field. Collective; empty fields are skipped.

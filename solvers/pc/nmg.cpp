@@ -364,36 +364,6 @@ PetscErrorCode SetReplicate(PC pc, PetscInt cells) {
 
 extern "C" {
 
-PetscErrorCode PCNMGSetGrid(PC pc, PetscInt nx, PetscInt ny, PetscInt nz) {
-  PetscFunctionBegin;
-  PetscTryMethod(pc, "PCNMGSetGrid_C", (PC, PetscInt, PetscInt, PetscInt), (pc, nx, ny, nz));
-  PetscFunctionReturn(0);
-}
-
-PetscErrorCode PCNMGSetWeights(PC pc, const char *name) {
-  PetscFunctionBegin;
-  PetscTryMethod(pc, "PCNMGSetWeights_C", (PC, const char *), (pc, name));
-  PetscFunctionReturn(0);
-}
-
-PetscErrorCode PCNMGSetCycle(PC pc, const char *name) {
-  PetscFunctionBegin;
-  PetscTryMethod(pc, "PCNMGSetCycle_C", (PC, const char *), (pc, name));
-  PetscFunctionReturn(0);
-}
-
-PetscErrorCode PCNMGSetSweeps(PC pc, PetscInt sweeps) {
-  PetscFunctionBegin;
-  PetscTryMethod(pc, "PCNMGSetSweeps_C", (PC, PetscInt), (pc, sweeps));
-  PetscFunctionReturn(0);
-}
-
-PetscErrorCode PCNMGSetReplicate(PC pc, PetscInt cells) {
-  PetscFunctionBegin;
-  PetscTryMethod(pc, "PCNMGSetReplicate_C", (PC, PetscInt), (pc, cells));
-  PetscFunctionReturn(0);
-}
-
 /*MC
    PCNMG - matrix-free multigrid in single precision for -div(alpha grad p) on a structured grid
 
@@ -410,8 +380,8 @@ PetscErrorCode PCNMGSetReplicate(PC pc, PetscInt cells) {
    Linear, symmetric and positive definite: fit for KSPCG. The matrix is AIJ, symmetric, with couplings to neighbours
    across faces only (5 points in 2D, 7 in 3D); rows that hold nothing but a diagonal – Dirichlet values, solid cells –
    are solved on their own, and couplings of other rows to them are ignored. Jumps of alpha, solids (alpha = 0),
-Neumann, Dirichlet and periodic sides and singular components are all served. The same iterations on any number of
-ranks. Use -ksp_norm_type unpreconditioned to stop on the true residual.
+   Neumann, Dirichlet and periodic sides and singular components are all served. The same iterations on any number of
+   ranks. Use -ksp_norm_type unpreconditioned to stop on the true residual.
 
    The values work in single precision: a Krylov method in double precision around it reaches any tolerance.
 

@@ -9,8 +9,8 @@
 namespace krylearn {
 namespace nmg {
 
-/// A duplicate of a communicator, so that messages of ours never meet those of the calling program. All levels share one,
-/// because MPI has room for a few thousand only; it goes with its last owner.
+/// A duplicate of a communicator, so that messages of ours never meet those of the calling program. All levels share
+/// one, because MPI has room for a few thousand only; it goes with its last owner.
 class Messages {
 public:
   Messages() = default;
@@ -24,8 +24,8 @@ private:
   MPI_Comm comm_ = MPI_COMM_NULL;
 };
 
-/// Arrays whose ghosts are exchanged together. It needs no memory of its own: lists are made right before messages, where
-/// no rank may fail alone.
+/// Arrays whose ghosts are exchanged together. It needs no memory of its own: lists are made right before messages,
+/// where no rank may fail alone.
 class ArrayList {
 public:
   static constexpr std::size_t kRoom = 16; ///< a stencil of 27 points has 15 arrays

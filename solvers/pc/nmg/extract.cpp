@@ -426,7 +426,7 @@ PetscErrorCode ExtractStencil(const char *who, Mat matrix, DM dm, const char *na
     }
     row += size[0];
   });
-  // Reading: units, sums and sizes of a row's entries. Comparing: 4 for what isolated rows leave, 4 for the differences.
+  // Reading: units, sums and sizes of a row's entries. Comparing: 4 for what isolated rows leave, 4 for differences.
   const double axes = double(stencil->lower.size());
   PetscCall(PetscLogFlops(double(l.OwnedCells()) * (3 * (2 * axes + 1) + 8 * axes)));
   PetscCall(Report(who, comm, dm, natural, l, complaint));

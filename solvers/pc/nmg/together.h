@@ -8,9 +8,9 @@
 namespace krylearn {
 namespace nmg {
 
-/// Runs `local`, which returns a PETSc error code, may throw and sends no messages. Where it fails on any rank, all return
-/// the same error; otherwise the others would wait for that rank in their next message for ever. Everything that asks for
-/// memory during a set-up therefore runs inside. Collective.
+/// Runs `local`, which returns a PETSc error code, may throw and sends no messages. Where it fails on any rank, all
+/// return the same error; otherwise the others would wait for that rank in their next message for ever. Everything that
+/// asks for memory during a set-up therefore runs inside. Collective.
 template <class Local> PetscErrorCode Together(MPI_Comm comm, Local &&local) {
   PetscFunctionBeginUser;
   int code = 0;

@@ -58,8 +58,8 @@ public:
     sum_.resize(count);
   }
 
-  /// Of a cell: couplings lumped, a sum of weights and one of their targets' for each group, two additions a link; at the
-  /// end two denominators, two divisions, and the normalisation.
+  /// Of a cell: for each group its couplings lumped, three for the sums, two for each link; at the end two denominators,
+  /// two divisions, and the normalisation.
   double FlopsPerCell() const {
     std::size_t flops = 4 + own_.size();
     for (const Group &g : groups_) flops += g.parts.size() + 3 + 2 * g.links.size();

@@ -151,7 +151,8 @@ TEST(NmgMatrix, RefusesANonsymmetricMatrixOfADMDAByItsOwnNumbers) {
   ASSERT_PETSC_OK(MatAssemblyEnd(m.A, MAT_FINAL_ASSEMBLY));
   Solver solver(m.A);
   const std::string one = std::to_string(pair[0]), other = std::to_string(pair[1]);
-  EXPECT_REFUSED(KSPSetUp(solver.ksp), "entry (" + one + "," + other + ") is -3 and entry (" + other + "," + one + ") is -1");
+  EXPECT_REFUSED(KSPSetUp(solver.ksp),
+                 "entry (" + one + "," + other + ") is -3 and entry (" + other + "," + one + ") is -1");
 }
 
 TEST(NmgMatrix, SaysWhatNaturalOrderingIsWhereEntriesDoNotFitIt) {
