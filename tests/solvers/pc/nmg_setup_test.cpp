@@ -15,6 +15,8 @@ void *operator new(std::size_t size) {
   if (!memory) throw std::bad_alloc();
   return memory;
 }
+// GCC sees the free() of a replaced operator delete, but not the malloc() of operator new.
+#pragma GCC diagnostic ignored "-Wmismatched-new-delete"
 void operator delete(void *memory) noexcept { std::free(memory); }
 void operator delete(void *memory, std::size_t) noexcept { std::free(memory); }
 
