@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cctype>
 #include <cstring>
+#include <map>
 #include <sstream>
 
 namespace krylearn {
@@ -129,7 +130,10 @@ PetscErrorCode SelectConfigurations(MPI_Comm comm, const std::string &names, std
   PetscFunctionReturn(0);
 }
 
-PetscErrorCode InsertOptions(MPI_Comm comm, const std::vector<Configuration> &list) {
+namespace {
+
+/// Names whose options would be read by others are refused.
+PetscErrorCode CheckPrefixes(MPI_Comm comm, const std::vector<Configuration> &list) {
   PetscFunctionBeginUser;
   for (const Configuration &c : list) {
     for (const char *taken : {"pc_", "ksp_", "mat_", "vec_", "dm_", "log_"})
@@ -142,6 +146,12 @@ PetscErrorCode InsertOptions(MPI_Comm comm, const std::vector<Configuration> &li
                    PETSC_ERR_USER_INPUT, "Solvers inside %s would read the options of %s; choose another name",
                    c.name.c_str(), other.name.c_str());
   }
+  PetscFunctionReturn(0);
+}
+
+/// Calls `body(key, value)` for the options of all configurations, under their prefixes.
+template <class Body> PetscErrorCode ForOptions(const std::vector<Configuration> &list, Body &&body) {
+  PetscFunctionBeginUser;
   for (const Configuration &c : list) {
     // PETSc cuts the text into keys and values; all of them count as unused, which is how they can be listed.
     PetscOptions own;
@@ -150,15 +160,76 @@ PetscErrorCode InsertOptions(MPI_Comm comm, const std::vector<Configuration> &li
     PetscCall(PetscOptionsCreate(&own));
     PetscCall(PetscOptionsInsertString(own, c.options.c_str()));
     PetscCall(PetscOptionsLeftGet(own, &count, &names, &values));
-    for (PetscInt i = 0; i < count; ++i) {
-      const std::string key = "-" + c.Prefix() + names[i];
-      PetscBool given;
-      PetscCall(PetscOptionsHasName(nullptr, nullptr, key.c_str(), &given));
-      if (!given) PetscCall(PetscOptionsSetValue(nullptr, key.c_str(), values[i]));
-    }
+    for (PetscInt i = 0; i < count; ++i)
+      PetscCall(body("-" + c.Prefix() + names[i], values[i] ? std::string(values[i]) : std::string()));
     PetscCall(PetscOptionsLeftRestore(own, &count, &names, &values));
     PetscCall(PetscOptionsDestroy(&own));
   }
+  PetscFunctionReturn(0);
+}
+
+/// An option that solvers have put into the database.
+struct Inserted {
+  std::string value;
+  int users;
+};
+
+std::map<std::string, Inserted> &AllInserted() {
+  static std::map<std::string, Inserted> all;
+  return all;
+}
+
+} // namespace
+
+PetscErrorCode InsertOptions(MPI_Comm comm, const std::vector<Configuration> &list) {
+  PetscFunctionBeginUser;
+  PetscCall(CheckPrefixes(comm, list));
+  PetscCall(ForOptions(list, [](const std::string &key, const std::string &value) -> PetscErrorCode {
+    PetscBool given;
+    PetscFunctionBeginUser;
+    PetscCall(PetscOptionsHasName(nullptr, nullptr, key.c_str(), &given));
+    if (!given) PetscCall(PetscOptionsSetValue(nullptr, key.c_str(), value.empty() ? nullptr : value.c_str()));
+    PetscFunctionReturn(0);
+  }));
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode InsertedOptions::Insert(MPI_Comm comm, const std::vector<Configuration> &list) {
+  PetscFunctionBeginUser;
+  PetscCall(Remove());
+  PetscCall(CheckPrefixes(comm, list));
+  PetscCall(ForOptions(list, [&](const std::string &key, const std::string &value) -> PetscErrorCode {
+    PetscBool given;
+    PetscFunctionBeginUser;
+    const auto place = AllInserted().find(key);
+    if (place != AllInserted().end()) {
+      PetscCheck(place->second.value == value, comm, PETSC_ERR_USER_INPUT,
+                 "Two solvers at a time want %s to be '%s' and '%s'; give one of them another prefix or configurations "
+                 "of other names",
+                 key.c_str(), place->second.value.c_str(), value.c_str());
+      ++place->second.users;
+      keys_.push_back(key);
+      PetscFunctionReturn(0);
+    }
+    PetscCall(PetscOptionsHasName(nullptr, nullptr, key.c_str(), &given));
+    if (given) PetscFunctionReturn(0); // on the command line, which wins
+    PetscCall(PetscOptionsSetValue(nullptr, key.c_str(), value.empty() ? nullptr : value.c_str()));
+    AllInserted()[key] = {value, 1};
+    keys_.push_back(key);
+    PetscFunctionReturn(0);
+  }));
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode InsertedOptions::Remove() {
+  PetscFunctionBeginUser;
+  for (const std::string &key : keys_) {
+    const auto place = AllInserted().find(key);
+    if (place == AllInserted().end() || --place->second.users > 0) continue;
+    AllInserted().erase(place);
+    PetscCall(PetscOptionsClearValue(nullptr, key.c_str()));
+  }
+  keys_.clear();
   PetscFunctionReturn(0);
 }
 

@@ -45,6 +45,18 @@ PetscErrorCode SelectConfigurations(MPI_Comm comm, const std::string &names, std
 /// – wins. Names whose inner solvers would read the options of another (x and x_sub) are refused. Collective.
 PetscErrorCode InsertOptions(MPI_Comm comm, const std::vector<Configuration> &list);
 
+/// The same, for as long as a solver uses the list: Remove() takes them out of the database again. Solvers that share
+/// prefix and list, as those of velocity components do, share the options; other options under the same prefix at the
+/// same time are refused (PETSC_ERR_USER_INPUT).
+class InsertedOptions {
+public:
+  PetscErrorCode Insert(MPI_Comm comm, const std::vector<Configuration> &list);
+  PetscErrorCode Remove();
+
+private:
+  std::vector<std::string> keys_;
+};
+
 /// Marks all options of the configuration as used, so that nobody is warned of those that a failed solver never read.
 PetscErrorCode MarkOptionsUsed(const Configuration &configuration);
 

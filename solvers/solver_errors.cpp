@@ -1,6 +1,7 @@
 #include "solvers/solver_errors.h"
 #include <chrono>
 #include <dlfcn.h>
+#include <petsclog.h>
 #include <thread>
 
 namespace krylearn {
@@ -14,6 +15,35 @@ std::string Shortened(std::string text, PetscErrorCode code) {
   text = text.substr(0, text.find('\n'));
   if (text.size() > 160) text = text.substr(0, 157) + "...";
   return text;
+}
+
+namespace {
+
+/// Events of the present stage, or null.
+PetscEventPerfLog PresentEvents() {
+  PetscStageLog log = nullptr;
+  if (!PetscLogPLE || PetscLogGetStageLog(&log) || !log || log->curStage < 0) return nullptr;
+  return log->stageInfo[log->curStage].eventLog;
+}
+
+} // namespace
+
+void OpenEvents::Note() {
+  const PetscEventPerfLog events = PresentEvents();
+  depths_.resize(events ? std::size_t(events->numEvents) : 0);
+  for (std::size_t e = 0; e < depths_.size(); ++e) depths_[e] = events->eventInfo[e].depth;
+}
+
+PetscErrorCode OpenEvents::Restore() const {
+  const PetscEventPerfLog events = PresentEvents();
+  PetscFunctionBeginUser;
+  if (!events) PetscFunctionReturn(0);
+  for (int e = 0; e < events->numEvents; ++e) {
+    const int before = std::size_t(e) < depths_.size() ? depths_[std::size_t(e)] : 0;
+    while (events->eventInfo[e].active && events->eventInfo[e].depth > before)
+      PetscCall((*PetscLogPLE)(e, 0, nullptr, nullptr, nullptr, nullptr));
+  }
+  PetscFunctionReturn(0);
 }
 
 void ForgetHypreErrors() {

@@ -5,6 +5,7 @@
 #include <petscsys.h>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 namespace krylearn {
 
@@ -36,6 +37,17 @@ template <class Call> PetscErrorCode Guarded(Call &&call, std::string *message) 
     return PETSC_ERR_LIB;
   }
 }
+
+/// PETSc's log, as it was before a call that may fail: events that an error has left open are closed by Restore(), or
+/// the log would count nothing of their kind any more.
+class OpenEvents {
+public:
+  void Note();
+  PetscErrorCode Restore() const;
+
+private:
+  std::vector<int> depths_; ///< of all events of the present stage; empty where nothing is logged
+};
 
 /// One line, and a short one: the message, or PETSc's general one for the code.
 std::string Shortened(std::string text, PetscErrorCode code);

@@ -138,6 +138,9 @@ def check_h5equal(first, second, tolerance):
             file.visititems(lambda name, item, into=into: into.add(name) if isinstance(item, h5py.Dataset) else None)
         if names[0] != names[1]:
             raise Failed(f"{first} and {second} hold different datasets: {sorted(names[0] ^ names[1])}")
+        for name in sorted(set(a.attrs) | set(b.attrs) if tolerance == 0 else ()):
+            if name not in a.attrs or name not in b.attrs or not numpy.array_equal(a.attrs[name], b.attrs[name]):
+                raise Failed(f"attribute {name} differs between {first} and {second}: {a.attrs.get(name)}, {b.attrs.get(name)}")
         for name in sorted(names[0]):
             x, y = a[name][()], b[name][()]
             if x.shape != y.shape:

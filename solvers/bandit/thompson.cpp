@@ -1,4 +1,6 @@
-// Thompson sampling on the logarithm of the cost: each arm's is taken as normal with unknown mean and variance.
+// Thompson sampling on the logarithm of the cost: each arm's is taken as normal with unknown mean and variance, which
+// are forgotten slowly, so that arms are tried again after a while: the best one may have changed (Raj & Kalyani,
+// arXiv 1707.09727, 2017).
 #include "meshes/random.h"
 #include "solvers/bandit/learner.h"
 #include <algorithm>
@@ -11,10 +13,11 @@ namespace {
 
 enum Stream : std::uint64_t { kChoice = 303, kLook = 304 };
 constexpr double kDeviation = 0.3; ///< of a log cost, guessed before an arm is known, worth one observation
+constexpr double kMemory = 0.998; ///< of a round, after one more
 constexpr int kLooks = 200;        ///< draws that Probabilities() counts
 
 struct Arm {
-  long count = 0;
+  double count = 0; ///< observations, less what has been forgotten
   double mean = 0, squares = 0; ///< of log costs; squared distances from their mean
 };
 
@@ -29,9 +32,13 @@ public:
 
   void Observe(int arm, double loss) override {
     ++rounds_;
+    for (Arm &a : arms_) {
+      a.count *= kMemory;
+      a.squares *= kMemory;
+    }
     Arm &a = arms_[std::size_t(arm)];
     const double y = std::log(loss), before = y - a.mean;
-    a.mean += before / double(++a.count);
+    a.mean += before / ++a.count;
     a.squares += before * (y - a.mean);
   }
 
@@ -64,9 +71,8 @@ private:
       const Arm &a = arms_[i];
       if (!allowed_[i]) continue;
       if (a.count == 0) return i;
-      const double variance = (kDeviation * kDeviation + a.squares) / double(a.count);
-      const double sample =
-          a.mean + std::sqrt(variance / double(a.count)) * Normal(seed_, stream, draw * arms_.size() + i);
+      const double deviation = std::sqrt(kDeviation * kDeviation + a.squares) / a.count; // of the mean
+      const double sample = a.mean + deviation * Normal(seed_, stream, draw * arms_.size() + i);
       if (sample < least) least = sample, best = i;
     }
     return best;

@@ -111,6 +111,15 @@ public:
   }
 
   bool Restrict(const std::vector<char> &allowed) override {
+    // An arm that comes late starts level with the leader, not with the lead of having cost nothing so far.
+    int leader = -1;
+    for (std::size_t i = 0; i < p_.size(); ++i)
+      if (allowed[i] && sums_[i] > 0 && (leader < 0 || sums_[i] < sums_[std::size_t(leader)])) leader = int(i);
+    for (std::size_t i = 0; i < p_.size() && leader >= 0; ++i) {
+      if (!allowed[i] || sums_[i] > 0) continue;
+      sums_[i] = sums_[std::size_t(leader)];
+      shifts_[i] = shifts_[std::size_t(leader)];
+    }
     allowed_ = allowed;
     return true;
   }

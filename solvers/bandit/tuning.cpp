@@ -27,7 +27,9 @@ double ExpectedSaving(double mean) {
 Tuning::Tuning(const PolicySpec &spec, const std::string &arms, int safe, double limit)
     : description_("tuner, policy " + spec.name + ", seed " + std::to_string(spec.seed) + "; arms " + arms),
       learner_(MakeLearner(spec)), arms_(std::size_t(spec.arms)), safe_(safe), limit_(limit) {
-  if (!learner_->Restrict(std::vector<char>(arms_.size(), 1)))
+  std::vector<char> first(arms_.size(), 0);
+  first[std::size_t(safe)] = 1;
+  if (!learner_->Restrict(first))
     throw std::invalid_argument("policy '" + spec.name + "' cannot leave arms out, which a tuner needs");
 }
 
@@ -39,19 +41,20 @@ int Tuning::Choose(bool new_matrix) {
   }
   ++stretch_;
   ++solves_;
-  if (arms_[std::size_t(safe_)].solves == 0) {
-    learner_->Choose(0);
-    return safe_;
-  }
-  bool trial = TrialPays();
+  bool trial = arms_[std::size_t(safe_)].solves > 0 && TrialPays();
+  int again = -1; // an arm in the midst of its trial
   std::vector<char> allowed(arms_.size(), 0);
-  for (std::size_t arm = 0; arm < arms_.size(); ++arm) {
-    const bool untried = arms_[arm].solves == 0;
-    allowed[arm] = !arms_[arm].dropped && (!untried || trial);
-    if (untried && allowed[arm]) trial = false; // one at a time
+  for (int arm = 0; arm < int(arms_.size()); ++arm) {
+    const Arm &a = arms_[std::size_t(arm)];
+    const bool untried = a.solves == 0;
+    allowed[std::size_t(arm)] = !a.dropped && (!untried || arm == safe_ || trial);
+    if (untried && arm != safe_ && allowed[std::size_t(arm)]) trial = false; // one at a time
+    if (a.solves == 1 && !a.dropped) again = arm;
   }
   learner_->Restrict(allowed);
-  return learner_->Choose(0).arm;
+  const int drawn = learner_->Choose(0).arm;
+  if (arms_[std::size_t(safe_)].solves == 0) return safe_;
+  return again >= 0 ? again : drawn;
 }
 
 bool Tuning::TrialPays() const {
@@ -64,7 +67,7 @@ bool Tuning::TrialPays() const {
     if (a.solves == 0) continue;
     ++tried;
     setups += a.setup;
-    if (!a.dropped) distance += std::log(Cost(int(arm)) / Cost(best));
+    distance += a.dropped ? std::log(limit_) : std::log(Cost(int(arm)) / Cost(best));
   }
   // The set-up, and a solve that may be stopped at the limit.
   const double price = setups / tried + (limit_ - 1) * Cost(best);
@@ -92,8 +95,10 @@ int Tuning::Cheapest() const {
 
 double Tuning::Limit(int arm) const {
   const int best = Cheapest();
-  if (best < 0 || arm == best || arm == safe_) return std::numeric_limits<double>::infinity();
-  return std::max(limit_ * Cost(best) - arms_[std::size_t(arm)].setup / Reuse(), 0.0);
+  if (best < 0 || arm == safe_) return std::numeric_limits<double>::infinity();
+  // None is known to be better than the cheapest, but it need not take for ever.
+  const double yardstick = arm == best ? Cost(safe_) : Cost(best);
+  return std::max(limit_ * yardstick - arms_[std::size_t(arm)].setup / Reuse(), 0.0);
 }
 
 void Tuning::SetUp(int arm, double cost) {
@@ -109,17 +114,19 @@ void Tuning::Observe(int arm, double cost, Outcome outcome) {
   ++a.solves;
   a.solved += outcome == Outcome::kSolved;
   a.stopped += outcome == Outcome::kStopped;
-  a.recent += (cost - a.recent) * std::max(kMemory, 1 / double(a.solves));
+  a.failures = outcome == Outcome::kFailed ? a.failures + 1 : 0;
   a.total += cost;
-  learner_->Observe(arm, cost + a.setup / Reuse());
-  const bool hopeless = a.solved == 0 && a.stopped >= kPatience;
-  if (arm != safe_ && (outcome == Outcome::kFailed || hopeless)) a.dropped = true;
+  if (a.solves <= 2) a.recent = a.solves == 1 ? cost : std::min(a.recent, cost);
+  else a.recent += (cost - a.recent) * std::max(kMemory, 1 / double(a.solves - 1));
+  if (a.solves > 1) learner_->Observe(arm, (a.solves == 2 ? a.recent : cost) + a.setup / Reuse());
+  const bool hopeless = a.solved == 0 ? outcome == Outcome::kFailed || a.stopped >= kPatience : a.failures >= kPatience;
+  if (arm != safe_ && hopeless) a.dropped = true;
 }
 
 void Tuning::Exchange(Archive *archive) {
   for (long *number : {&solves_, &stretch_, &matrices_, &past_solves_}) (*archive)(number);
   for (Arm &a : arms_) {
-    for (long *number : {&a.solves, &a.solved, &a.stopped, &a.setups}) (*archive)(number);
+    for (long *number : {&a.solves, &a.solved, &a.stopped, &a.setups, &a.failures}) (*archive)(number);
     for (double *number : {&a.recent, &a.setup, &a.total}) (*archive)(number);
     long dropped = a.dropped;
     (*archive)(&dropped);

@@ -13,9 +13,11 @@ namespace bandit {
 /// come as there have been (expected improvement; Jones, Schonlau & Welch, J. Global Optim. 1998).
 class Tuning {
 public:
-  enum class Outcome { kSolved, kStopped, kFailed };
+  /// kUnsolved: the safe arm could not finish either, so the system is to blame.
+  enum class Outcome { kSolved, kStopped, kFailed, kUnsolved };
   struct Arm {
     long solves = 0, solved = 0, stopped = 0, setups = 0;
+    long failures = 0; ///< one after the other
     double recent = 0; ///< running mean of a solve's cost without set-up
     double setup = 0;  ///< cost of the last set-up
     double total = 0;  ///< of all solves and set-ups
@@ -27,15 +29,15 @@ public:
   Tuning(const PolicySpec &spec, const std::string &arms, int safe, double limit);
 
   /// The arm for the next solve; `new_matrix`: that has not been solved with before. The safe arm comes first, so that
-  /// there is something to compare with; others when a trial is expected to pay, in their order.
+  /// there is something to compare with; others when a trial is expected to pay, in their order. A trial is two solves,
+  /// of which the cheaper one counts, because the first may pay for memory or be a hard one.
   int Choose(bool new_matrix);
   /// What the solve may cost before it is stopped: so much that with its share of the set-up the arm reaches `limit`
-  /// times the cheapest one's cost. Infinite for the safe arm and the cheapest so far, than which none is known to be
-  /// better.
+  /// times the cheapest one's cost, or the safe one's for the cheapest itself. Infinite for the safe arm.
   double Limit(int arm) const;
   void SetUp(int arm, double cost);
-  /// What the solve cost that was begun with `arm`, whoever finished it. An arm that fails is dropped, and so is one
-  /// that has been stopped kPatience times and never finished.
+  /// What the solve cost that was begun with `arm`, whoever finished it. Dropped is an arm that fails before it has
+  /// solved anything, or kPatience times in a row, and one that has been stopped kPatience times and never finished.
   void Observe(int arm, double cost, Outcome outcome);
 
   /// Solves that share a set-up: the mean over matrices seen, or as many as the present one has had. Before a second

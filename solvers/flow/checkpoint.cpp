@@ -10,7 +10,7 @@
 namespace krylearn {
 namespace {
 constexpr const char *kFormat = "krylearn flow checkpoint";
-constexpr double kVersion = 3;
+constexpr double kVersion = 2;
 const char *const kVelocityNames[3] = {"u", "v", "w"};
 constexpr Centring kFaces[3] = {Centring::kFaceX, Centring::kFaceY, Centring::kFaceZ};
 const char *const kAxes[3] = {"x", "y", "z"};
@@ -107,6 +107,7 @@ PetscErrorCode ReadLearnt(MPI_Comm comm, Hdf5File &file, const char *path, const
   PetscFunctionBeginUser;
   for (const auto &solver : flow.Solvers()) {
     std::string learnt;
+    if (!file.Has("learnt_" + solver.first)) continue; // an older file, or one of a run with fewer solvers
     PetscCall(file.ReadAttribute("learnt_" + solver.first, &learnt));
     if (learnt.empty()) continue;
     QuietErrors errors;

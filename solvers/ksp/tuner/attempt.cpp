@@ -1,6 +1,8 @@
 #include "solvers/ksp/tuner/attempt.h"
+#include "meshes/files.h"
 #include "solvers/poisson_preconditioner.h"
 #include "solvers/solver_errors.h"
+#include <climits>
 #include <petsc/private/kspimpl.h>
 
 namespace krylearn {
@@ -54,7 +56,8 @@ struct Watch {
   PetscInt base; ///< iterations of `outer` before this attempt
   double limit;  ///< of this rank's spending
   Meter *meter;
-  double cycle; ///< products of an iteration that the log does not see
+  double cycle;  ///< products of an iteration that the log does not see
+  PetscInt last; ///< iteration that has been reported; restarts repeat theirs
   bool stopped;
 };
 
@@ -67,9 +70,12 @@ PetscErrorCode TestConverged(KSP, PetscInt iteration, PetscReal norm, KSPConverg
   if (iteration > 0) {
     outer->its = watch->base + iteration;
     outer->rnorm = norm;
-    watch->meter->AddUnlogged(watch->cycle);
-    PetscCall(KSPLogResidualHistory(outer, norm));
-    PetscCall(KSPMonitor(outer, outer->its, norm));
+    if (iteration > watch->last) {
+      watch->last = iteration;
+      watch->meter->AddUnlogged(watch->cycle);
+      PetscCall(KSPLogResidualHistory(outer, norm));
+      PetscCall(KSPMonitor(outer, outer->its, norm));
+    }
     PetscCall((*outer->converged)(outer, outer->its, norm, reason, outer->cnvP));
   }
   if (*reason || PetscIsInfReal(watch->limit)) PetscFunctionReturn(0);
@@ -92,49 +98,58 @@ PetscErrorCode Create(KSP outer, TunerArm *arm) {
   PetscCall(PetscObjectIncrementTabLevel((PetscObject)arm->ksp, (PetscObject)outer, 1));
   PetscCall(KSPSetOptionsPrefix(arm->ksp, arm->configuration.Prefix().c_str()));
   PetscCall(KSPSetErrorIfNotConverged(arm->ksp, PETSC_FALSE));
-  if (outer->dm) {
-    PetscCall(KSPSetDM(arm->ksp, outer->dm));
-    PetscCall(KSPSetDMActive(arm->ksp, PETSC_FALSE));
-  }
   PetscCall(KSPGetOperators(outer, &A, &P));
   PetscCall(KSPSetOperators(arm->ksp, A, P));
   PetscCall(KSPSetType(arm->ksp, KSPCG));
   PetscCall(KSPGetPC(arm->ksp, &pc));
   PetscCall(KSPSetFromOptions(arm->ksp));
   PetscCall(StopOnTrueResidual(arm->ksp));
+  PetscCall(KSPGetReusePreconditioner(arm->ksp, &arm->reuse));
   PetscFunctionReturn(0);
 }
 
-/// The arm's KSP ready to solve. `built`: a set-up was needed.
-PetscErrorCode Prepare(KSP outer, TunerArm *arm, PetscObjectId generation, bool *built) {
+/// The arm's KSP ready to solve. `built`: its preconditioner had to be set up.
+PetscErrorCode Prepare(KSP outer, TunerArm *arm, PetscInt64 generation, bool *built) {
   Mat A, P;
   PetscBool reuse;
   PetscFunctionBegin;
-  *built = arm->generation != generation;
+  *built = false;
   if (!arm->ksp) PetscCall(Create(outer, arm));
-  if (!*built) PetscFunctionReturn(0);
+  if (outer->dm && arm->ksp->dm != outer->dm) {
+    PetscCall(KSPSetDM(arm->ksp, outer->dm));
+    PetscCall(KSPSetDMActive(arm->ksp, PETSC_FALSE));
+  }
+  if (arm->generation == generation) PetscFunctionReturn(0);
   PetscCall(KSPGetOperators(outer, &A, &P));
   PetscCall(KSPSetOperators(arm->ksp, A, P));
   PetscCall(KSPGetReusePreconditioner(outer, &reuse));
-  if (reuse) PetscCall(KSPSetReusePreconditioner(arm->ksp, PETSC_TRUE));
+  reuse = arm->reuse || reuse ? PETSC_TRUE : PETSC_FALSE;
+  PetscCall(KSPSetReusePreconditioner(arm->ksp, reuse));
+  *built = arm->generation < 0 || !reuse;
   PetscCall(KSPSetUp(arm->ksp));
   PetscCall(KSPSetUpOnBlocks(arm->ksp));
   arm->generation = generation;
   PetscFunctionReturn(0);
 }
 
-/// Two flops for every entry that this rank has.
-PetscErrorCode ProductFlops(KSP outer, double *flops) {
+/// Two flops for every entry: of this rank, and its part of all.
+PetscErrorCode ProductFlops(KSP outer, double *flops, double *part) {
   Mat A;
   PetscBool known;
   MatInfo info;
+  PetscMPIInt ranks;
   PetscFunctionBegin;
   PetscCall(KSPGetOperators(outer, &A, nullptr));
   PetscCall(MatHasOperation(A, MATOP_GETINFO, &known));
   *flops = 0;
-  if (!known) PetscFunctionReturn(0);
-  PetscCall(MatGetInfo(A, MAT_LOCAL, &info));
-  *flops = 2 * info.nz_used;
+  if (known) {
+    PetscCall(MatGetInfo(A, MAT_LOCAL, &info));
+    *flops = 2 * info.nz_used;
+  }
+  double all;
+  PetscCallMPI(MPI_Allreduce(flops, &all, 1, MPI_DOUBLE, MPI_SUM, PetscObjectComm((PetscObject)outer)));
+  PetscCallMPI(MPI_Comm_size(PetscObjectComm((PetscObject)outer), &ranks));
+  *part = all > 0 ? *flops / all : 1.0 / ranks;
   PetscFunctionReturn(0);
 }
 
@@ -182,6 +197,7 @@ PetscErrorCode Judge(KSP outer, KSPConvergedReason claimed, bool stopped, Vec wo
   outer->reason = reason ? reason : claimed < 0 ? claimed : KSP_DIVERGED_BREAKDOWN;
   attempt->message = KSPConvergedReasons[outer->reason];
   if (!reason && claimed > 0) attempt->message = "says that it converged, and has not";
+  else if (stopped) attempt->message = "too dear";
   // Too slow, or short of the target by rounding, is no failure: the solution is on its way.
   if (outer->reason > 0) attempt->end = TunerAttempt::End::kConverged;
   else if (stopped || claimed > 0 || claimed == KSP_DIVERGED_ITS) attempt->end = TunerAttempt::End::kStopped;
@@ -191,58 +207,71 @@ PetscErrorCode Judge(KSP outer, KSPConvergedReason claimed, bool stopped, Vec wo
 
 } // namespace
 
-PetscErrorCode AttemptSolve(KSP outer, TunerArm *arm, PetscObjectId generation, TunerLoss loss, double limit,
-                            bool zero_guess, Vec work, TunerAttempt *attempt) {
-  MPI_Comm comm = PetscObjectComm((PetscObject)outer);
-  PetscMPIInt ranks;
-  double product = 0;
+PetscErrorCode AttemptSolve(KSP outer, TunerArm *arm, const TunerRules &rules, double limit, bool zero_guess, Vec work,
+                            TunerAttempt *attempt) {
+  const bool by_work = rules.loss == TunerLoss::kWork;
+  double product = 0, part = 1;
   KSPConvergedReason claimed = KSP_DIVERGED_BREAKDOWN;
   PetscFunctionBegin;
-  PetscCallMPI(MPI_Comm_size(comm, &ranks));
-  if (loss == TunerLoss::kWork) PetscCall(ProductFlops(outer, &product));
-  Meter meter(loss, product);
-  Watch watch{outer, outer->its, loss == TunerLoss::kWork ? limit / ranks : limit, &meter, 0, false};
+  if (by_work) PetscCall(ProductFlops(outer, &product, &part));
+  Meter meter(rules.loss, product);
+  Watch watch{outer, outer->its, part * limit, &meter, 0, 0, false};
   Locks rhs(outer->vec_rhs), solution(outer->vec_sol);
+  OpenEvents events;
+  events.Note();
   *attempt = {};
+  const auto solve = [&]() -> PetscErrorCode {
+    PetscBool hypre;
+    bool built;
+    PetscFunctionBegin;
+    PetscCall(meter.Start());
+    PetscCall(Prepare(outer, arm, rules.generation, &built));
+    PetscCall(PetscObjectTypeCompare((PetscObject)arm->ksp->pc, PCHYPRE, &hypre));
+    if (hypre && built) meter.AddUnlogged(kHypreSetUp);
+    if (built) PetscCall(meter.Spent(&attempt->setup));
+    attempt->built = built;
+    watch.cycle = hypre ? kHypreCycle : 0;
+    PetscCall(meter.Start());
+    PetscCall(KSPSetTolerances(arm->ksp, outer->rtol, outer->abstol, outer->divtol, outer->max_it));
+    PetscCall(KSPSetConvergenceTest(arm->ksp, TestConverged, &watch, nullptr));
+    PetscCall(KSPSetInitialGuessNonzero(arm->ksp, zero_guess ? PETSC_FALSE : PETSC_TRUE));
+    *rules.running = arm->ksp;
+    PetscCall(KSPSolve(arm->ksp, outer->vec_rhs, outer->vec_sol));
+    PetscCall(KSPGetConvergedReason(arm->ksp, &claimed));
+    PetscFunctionReturn(0);
+  };
   PetscErrorCode code;
-  bool failed;
+  std::string message;
   {
     QuietErrors errors;
-    code = Guarded(
-        [&]() -> PetscErrorCode {
-          PetscBool hypre;
-          PetscFunctionBegin;
-          PetscCall(meter.Start());
-          PetscCall(Prepare(outer, arm, generation, &attempt->built));
-          PetscCall(PetscObjectTypeCompare((PetscObject)arm->ksp->pc, PCHYPRE, &hypre));
-          if (hypre && attempt->built) meter.AddUnlogged(kHypreSetUp);
-          if (attempt->built) PetscCall(meter.Spent(&attempt->setup));
-          watch.cycle = hypre ? kHypreCycle : 0;
-          PetscCall(meter.Start());
-          PetscCall(KSPSetTolerances(arm->ksp, outer->rtol, outer->abstol, outer->divtol,
-                                     PetscMax(outer->max_it - watch.base, 1)));
-          PetscCall(KSPSetConvergenceTest(arm->ksp, TestConverged, &watch, nullptr));
-          PetscCall(KSPSetInitialGuessNonzero(arm->ksp, zero_guess ? PETSC_FALSE : PETSC_TRUE));
-          PetscCall(KSPSolve(arm->ksp, outer->vec_rhs, outer->vec_sol));
-          PetscCall(KSPGetConvergedReason(arm->ksp, &claimed));
-          PetscFunctionReturn(0);
-        },
-        &errors.message);
-    PetscCall(AnyRankFailed(comm, arm->configuration.name, errors.message, code != 0, &failed));
-    if (failed) attempt->message = Shortened(errors.message, code);
+    code = Guarded(solve, &errors.message);
+    message = errors.message;
   }
+  *rules.running = nullptr;
+  if (arm->ksp) PetscCall(KSPSetConvergenceTest(arm->ksp, KSPConvergedSkip, nullptr, nullptr)); // the watch ends here
+  bool failed;
+  PetscCall(AnyRankFailed(rules.comm, arm->configuration.name, message, code != 0, &failed));
   if (!failed) {
     outer->its = watch.base + arm->ksp->its;
     PetscCall(Judge(outer, claimed, watch.stopped, work, attempt));
   } else {
-    ForgetHypreErrors();
+    // The lowest rank that failed says why.
+    int rank, first;
+    PetscCallMPI(MPI_Comm_rank(rules.comm, &rank));
+    int mine = code ? rank : INT_MAX;
+    PetscCallMPI(MPI_Allreduce(&mine, &first, 1, MPI_INT, MPI_MIN, rules.comm));
+    if (code) attempt->message = Shortened(message, code);
+    PetscCall(BroadcastText(rules.comm, first, &attempt->message));
     attempt->end = TunerAttempt::End::kError;
+    attempt->built = false;
     outer->reason = KSP_DIVERGED_BREAKDOWN;
+    ForgetHypreErrors();
+    PetscCall(events.Restore());
     PetscCall(rhs.Restore());
     PetscCall(solution.Restore());
   }
   PetscCall(meter.Spent(&attempt->solve));
-  PetscCall(Agree(comm, loss, attempt));
+  PetscCall(Agree(PetscObjectComm((PetscObject)outer), rules.loss, attempt));
   PetscFunctionReturn(0);
 }
 

@@ -1,11 +1,12 @@
 #include "solvers/ksp/tuner/report.h"
+#include "solvers/ksp/tuner/data.h"
 #include <algorithm>
 
 namespace krylearn {
 namespace {
 
-/// `options` of a KSP under another prefix; with a type, where only the default says one.
-std::string UnderPrefix(const std::string &options, const std::string &prefix) {
+/// `options` of a KSP under another prefix; with type and norm, where only the defaults say them.
+std::string UnderPrefix(const std::string &options, const std::string &prefix, bool true_residual) {
   std::string text;
   for (const std::string &word : SplitList(options, ' ')) {
     const bool key = word.size() > 1 && word[0] == '-' && std::isalpha(static_cast<unsigned char>(word[1]));
@@ -14,7 +15,7 @@ std::string UnderPrefix(const std::string &options, const std::string &prefix) {
   const auto add = [&](const char *key, const char *value) {
     if (options.find(key) == std::string::npos) text = "-" + prefix + (key + 1) + " " + value + " " + text;
   };
-  add("-ksp_norm_type", "unpreconditioned");
+  if (true_residual) add("-ksp_norm_type", "unpreconditioned");
   add("-ksp_type", "cg");
   return text;
 }
@@ -49,23 +50,29 @@ PetscErrorCode ViewTuning(PetscViewer viewer, TunerLoss loss, const bandit::Tuni
   PetscFunctionReturn(0);
 }
 
-PetscErrorCode ReportTuning(MPI_Comm comm, const std::string &prefix, TunerLoss loss, const bandit::Tuning &tuning,
-                            const std::vector<TunerArm> &arms) {
-  PetscViewer viewer = PETSC_VIEWER_STDOUT_(comm);
+PetscErrorCode ReportTuning(KSP ksp) {
+  const KSP_Tuner *data = TunerData(ksp);
+  const bandit::Tuning &tuning = *data->tuning;
+  const std::string prefix = TunerPrefix(ksp);
+  const bool by_time = data->loss == TunerLoss::kTime;
+  PetscViewer viewer = PETSC_VIEWER_STDOUT_(PetscObjectComm((PetscObject)ksp));
   const int best = tuning.Cheapest();
-  PetscFunctionBegin;
   double total = 0;
+  PetscFunctionBegin;
   for (const auto &arm : tuning.Arms()) total += arm.total;
-  PetscCall(PetscViewerASCIIPrintf(viewer, "Tuner%s%s: %ld solves, %.4g %s in all; set-ups last for %.3g solves\n",
-                                   prefix.empty() ? "" : " of -", prefix.c_str(), tuning.Solves(),
-                                   loss == TunerLoss::kTime ? total : 1e-9 * total,
-                                   loss == TunerLoss::kTime ? "s" : "Gflop", tuning.Reuse()));
+  std::string name = prefix.empty() ? "" : " of -" + prefix;
+  if (data->number > 1) name += " (" + std::to_string(data->number) + ")";
+  PetscCall(PetscViewerASCIIPrintf(viewer, "Tuner%s: %ld solves, %.4g %s in all; set-ups last for %.3g solves\n",
+                                   name.c_str(), tuning.Solves(), by_time ? total : 1e-9 * total,
+                                   by_time ? "s" : "Gflop", tuning.Reuse()));
   PetscCall(PetscViewerASCIIPushTab(viewer));
-  PetscCall(ViewTuning(viewer, loss, tuning, arms));
+  PetscCall(ViewTuning(viewer, data->loss, tuning, data->arms));
   if (best >= 0) {
+    const TunerArm &arm = data->arms[std::size_t(best)];
     std::string options;
-    PetscCall(EffectiveOptions(arms[std::size_t(best)].configuration, &options));
-    PetscCall(PetscViewerASCIIPrintf(viewer, "next time: %s\n", UnderPrefix(options, prefix).c_str()));
+    PetscCall(EffectiveOptions(arm.configuration, &options));
+    const bool true_residual = arm.ksp && arm.ksp->normtype == KSP_NORM_UNPRECONDITIONED;
+    PetscCall(PetscViewerASCIIPrintf(viewer, "next time: %s\n", UnderPrefix(options, prefix, true_residual).c_str()));
   }
   PetscCall(PetscViewerASCIIPopTab(viewer));
   PetscFunctionReturn(0);

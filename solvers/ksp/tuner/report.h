@@ -10,9 +10,7 @@ namespace krylearn {
 PetscErrorCode ViewTuning(PetscViewer viewer, TunerLoss loss, const bandit::Tuning &tuning,
                           const std::vector<TunerArm> &arms);
 
-/// ViewTuning() on the standard output, and the options that the cheapest configuration stands for, under `prefix`.
-/// Collective.
-PetscErrorCode ReportTuning(MPI_Comm comm, const std::string &prefix, TunerLoss loss, const bandit::Tuning &tuning,
-                            const std::vector<TunerArm> &arms);
+/// ViewTuning() on the standard output, and the options that the cheapest configuration stands for. Collective.
+PetscErrorCode ReportTuning(KSP tuner);
 
 } // namespace krylearn

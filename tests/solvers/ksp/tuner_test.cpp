@@ -6,6 +6,10 @@
 #include "tests/mpi_test.h"
 #include "tests/scratch_folder.h"
 #include <algorithm>
+#include <map>
+#include <petsc/private/pcimpl.h>
+#include <petsclog.h>
+#include <sstream>
 
 using namespace krylearn;
 using namespace krylearn_test;
@@ -64,6 +68,17 @@ struct Tuned : LinearSystem {
     const char *chosen, *cheapest;
     EXPECT_PETSC_OK(KSPTunerGetChosen(ksp, &chosen, &cheapest));
     return cheapest;
+  }
+  /// As the table of the view says.
+  long SetUps(const std::string &name) {
+    std::istringstream lines(View());
+    for (std::string line; std::getline(lines, line);) {
+      std::istringstream words(line);
+      std::string first;
+      double solves, stopped, cost, setup, count;
+      if (words >> first && first == name && words >> solves >> stopped >> cost >> setup >> count) return long(count);
+    }
+    return -1;
   }
   std::string View() {
     ScratchFolder folder;
@@ -148,19 +163,127 @@ TEST(Tuner, ServesSingularSystemsAndZeroRightHandSides) {
   EXPECT_GT(reason, 0);
 }
 
-TEST(Tuner, FollowsMatricesThatChange) {
-  Tuned tuned(kThree);
-  for (int step = 0; step < 12; ++step) {
-    ASSERT_PETSC_OK(MatScale(tuned.A, 1.5));
-    ASSERT_PETSC_OK(VecScale(tuned.b, step % 2 ? 3 : 0.7));
+TEST(Tuner, SetsUpAnewForMatricesThatChangeAndForNoOthers) {
+  for (const bool changes : {true, false}) {
+    Tuned tuned("jacobi: -pc_type jacobi; none: -pc_type none");
+    ASSERT_PETSC_OK(KSPTunerSetPolicy(tuned.ksp, "fixed"));
+    for (int step = 0; step < 6; ++step) {
+      if (changes) {
+        ASSERT_PETSC_OK(MatScale(tuned.A, 1.5));
+      }
+      ASSERT_PETSC_OK(VecScale(tuned.b, step % 2 ? 3 : 0.7));
+      ASSERT_PETSC_OK(KSPSetOperators(tuned.ksp, tuned.A, tuned.A));
+      tuned.Solve();
+    }
+    EXPECT_EQ(tuned.SetUps("jacobi"), changes ? 6 : 1);
+  }
+}
+
+TEST(Tuner, KeepsThePreconditionerOnlyAsLongAsItIsToldTo) {
+  Tuned tuned("lu: -pc_type bjacobi -sub_pc_type lu");
+  long expected = 0;
+  for (const PetscBool reuse : {PETSC_FALSE, PETSC_TRUE, PETSC_TRUE, PETSC_FALSE, PETSC_FALSE}) {
+    ASSERT_PETSC_OK(MatShift(tuned.A, 3));
+    ASSERT_PETSC_OK(KSPSetReusePreconditioner(tuned.ksp, reuse));
     ASSERT_PETSC_OK(KSPSetOperators(tuned.ksp, tuned.A, tuned.A));
     tuned.Solve();
+    expected += !reuse;
+    EXPECT_EQ(tuned.SetUps("lu"), expected);
   }
-  // Every solve of a configuration had a set-up of its own.
-  const std::string view = tuned.View();
-  EXPECT_NE(view.find("by work"), std::string::npos) << view;
-  const std::string course = tuned.Solve(3);
-  EXPECT_FALSE(course.empty());
+}
+
+TEST(Tuner, LeavesItToTheSafeConfigurationWhereIterationsRunOut) {
+  Tuned tuned("safe: -pc_type nmg; weak: -ksp_type richardson -ksp_richardson_scale 0.1 -pc_type none");
+  ASSERT_PETSC_OK(KSPSetTolerances(tuned.ksp, 1e-8, 1e-300, 1e5, 20));
+  const std::string course = tuned.Solve(40);
+  EXPECT_GE(Count(course, "weak "), 2) << course;
+  EXPECT_LE(Count(course, "weak "), 3) << course;
+  EXPECT_NE(tuned.View().find("times, and never finished"), std::string::npos);
+}
+
+TEST(Tuner, TakesNewConfigurationsWithTheirOwnOptions) {
+  Tuned tuned("a: -ksp_type gmres -pc_type jacobi");
+  PetscInt many, few;
+  tuned.Solve();
+  ASSERT_PETSC_OK(KSPGetIterationNumber(tuned.ksp, &many));
+  ASSERT_PETSC_OK(KSPTunerSetConfigs(tuned.ksp, "a: -pc_type nmg"));
+  tuned.Solve();
+  ASSERT_PETSC_OK(KSPGetIterationNumber(tuned.ksp, &few));
+  EXPECT_LT(few, many / 3);
+}
+
+TEST(Tuner, ServesAnotherGridAfterAReset) {
+  Tuned tuned(kThree), other(kThree, "box", {20, 28, 1});
+  tuned.Solve(4);
+  DM dm;
+  ASSERT_PETSC_OK(KSPReset(tuned.ksp));
+  ASSERT_PETSC_OK(KSPGetDM(other.ksp, &dm));
+  ASSERT_PETSC_OK(KSPSetDM(tuned.ksp, dm));
+  ASSERT_PETSC_OK(KSPSetDMActive(tuned.ksp, PETSC_FALSE));
+  ASSERT_PETSC_OK(KSPSetOperators(tuned.ksp, other.A, other.A));
+  KSPConvergedReason reason;
+  for (int solve = 0; solve < 4; ++solve) {
+    ASSERT_PETSC_OK(KSPSolve(tuned.ksp, other.b, other.x));
+    ASSERT_PETSC_OK(KSPGetConvergedReason(tuned.ksp, &reason));
+    EXPECT_GT(reason, 0);
+  }
+}
+
+/// A preconditioner that one rank cannot set up; the others do not need it for theirs.
+PetscErrorCode SetUpOnAllButOne(PC pc) {
+  int rank, ranks;
+  PetscFunctionBeginUser;
+  MPI_Comm_rank(PetscObjectComm((PetscObject)pc), &rank);
+  MPI_Comm_size(PetscObjectComm((PetscObject)pc), &ranks);
+  PetscCheck(rank != ranks - 1, PETSC_COMM_SELF, PETSC_ERR_LIB, "no luck on the last rank");
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode CreateUnlucky(PC pc) {
+  PetscFunctionBeginUser;
+  pc->ops->setup = SetUpOnAllButOne;
+  pc->ops->apply = [](PC, Vec x, Vec y) -> PetscErrorCode { return VecCopy(x, y); };
+  PetscFunctionReturn(0);
+}
+
+/// How deep events of the present stage are nested now.
+std::map<std::string, int> OpenEventsOf(const std::vector<std::string> &names) {
+  std::map<std::string, int> depths;
+  PetscStageLog log;
+  EXPECT_PETSC_OK(PetscLogGetStageLog(&log));
+  for (const std::string &name : names) {
+    PetscLogEvent event;
+    EXPECT_PETSC_OK(PetscLogEventGetId(name.c_str(), &event));
+    depths[name] = log->stageInfo[log->curStage].eventLog->eventInfo[event].depth;
+  }
+  return depths;
+}
+
+TEST(Tuner, OutlivesAnErrorOnOneRankAloneAndLeavesTheLogWhole) {
+  ASSERT_PETSC_OK(PCRegister("unlucky", CreateUnlucky));
+  ASSERT_PETSC_OK(PetscLogDefaultBegin());
+  const std::map<std::string, int> before = OpenEventsOf({"KSPSolve", "KSPSetUp", "PCSetUp", "PCApply"});
+  Tuned tuned("safe: -pc_type nmg; unlucky: -ksp_type preonly -pc_type unlucky; sor: -pc_type sor");
+  tuned.Solve(20);
+  EXPECT_NE(tuned.View().find("dropped: no luck on the last rank"), std::string::npos);
+  EXPECT_EQ(OpenEventsOf({"KSPSolve", "KSPSetUp", "PCSetUp", "PCApply"}), before);
+}
+
+TEST(Tuner, ShowsMonitorsEachIterationOnce) {
+  Tuned tuned("gmres: -ksp_type gmres -ksp_gmres_restart 4 -pc_type sor");
+  std::vector<PetscInt> seen;
+  ASSERT_PETSC_OK(KSPMonitorSet(
+      tuned.ksp,
+      [](KSP, PetscInt iteration, PetscReal, void *context) -> PetscErrorCode {
+        static_cast<std::vector<PetscInt> *>(context)->push_back(iteration);
+        return 0;
+      },
+      &seen, nullptr));
+  tuned.Solve();
+  for (std::size_t i = 0; i < seen.size(); ++i) EXPECT_EQ(seen[i], PetscInt(i));
+  PetscInt iterations;
+  ASSERT_PETSC_OK(KSPGetIterationNumber(tuned.ksp, &iterations));
+  EXPECT_EQ(PetscInt(seen.size()), iterations + 1);
 }
 
 TEST(Tuner, GoesOnWithWhatItHasLearnt) {
@@ -212,6 +335,8 @@ TEST(Tuner, RefusesNonsense) {
   EXPECT_REFUSED(KSPTunerSetLimit(tuned.ksp, 1), "give more than 1");
   EXPECT_REFUSED(KSPTunerSetReport(tuned.ksp, -2), "give at least 1");
   EXPECT_REFUSED(KSPTunerSave(tuned.ksp, "nowhere"), "has learnt nothing yet");
+  Tuned other(kThree);
+  EXPECT_REFUSED(KSPSolveTranspose(other.ksp, other.b, other.x), "does not solve with the transpose");
 }
 
 } // namespace
