@@ -190,4 +190,4 @@ PetscErrorCode Body(MPI_Comm comm) {
 
 } // namespace
 
-int main(int argc, char **argv) { return RunApp(argc, argv, help, Body); }
+int main(int argc, char **argv) { return RunApp(argc, argv, help, Body, {"-info", "-log"}); }
