@@ -1,6 +1,7 @@
 #include "solvers/flow/projection.h"
 #include "meshes/files.h"
 #include "meshes/log.h"
+#include "solvers/ksp/dcdm.h"
 #include "solvers/pc/nmg.h"
 #include "solvers/poisson_preconditioner.h"
 #include <algorithm>
@@ -156,7 +157,7 @@ PetscErrorCode Projection::ConfigureSolver() {
   PetscCall(KSPSetFromOptions(ksp_));
   PetscCall(StopOnTrueResidual(ksp_));
   PetscBool bears; // a preconditioner in single precision
-  PetscCall(PetscObjectTypeCompareAny((PetscObject)ksp_, &bears, KSPCG, KSPFCG, KSPFGMRES, ""));
+  PetscCall(PetscObjectTypeCompareAny((PetscObject)ksp_, &bears, KSPCG, KSPFCG, KSPFGMRES, KSPDCDM, ""));
   if (structured_ && !bears) PetscCall(UseAlgebraicMultigrid());
   PetscCall(KSPGetTolerances(ksp_, &tolerance_, nullptr, nullptr, nullptr));
   PetscCheck(tolerance_ > 1e-13 && tolerance_ < 0.1, grid_->Comm(), PETSC_ERR_USER_INPUT,
