@@ -80,7 +80,7 @@ bool Sync(const std::string &path) {
 } // namespace
 
 void RefuseModel(const std::string &path, const std::string &why) {
-  throw std::runtime_error("model file '" + path + "' " + why);
+  throw FileError("model file '" + path + "' " + why);
 }
 
 void CheckDimension(const std::string &path, int dim, int grid_dim) {
@@ -139,7 +139,7 @@ void WriteModel(const std::string &path, const Model &model) {
   if (fine) return;
   const std::string reason = std::strerror(errno);
   unlink(temporary.c_str());
-  throw std::runtime_error("cannot write model file '" + path + "': " + reason);
+  throw FileError("cannot write model file '" + path + "': " + reason);
 }
 
 Model ParseModel(const std::string &bytes, const std::string &path) {
