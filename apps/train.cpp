@@ -22,8 +22,8 @@ problems, with seeds from 1000000 on, which nobody else takes. Training carries 
 conjugate directions; the model that needs the fewest iterations on held-out geometries is kept.
 SIGUSR1 writes a checkpoint at the next step; -resume goes on from it.
 
-  mpirun -n 2 train -arch vcycle -problem obstacles -grid 64,64 -o vcycle.pt
-  poisson -problem obstacles -grid 256,256 -ksp_type dcdm -pc_type neural -pc_neural_model vcycle.pt
+  mpirun -n 2 train -arch vcycle -problem obstacles -grid 64,64 -o vcycle.model
+  poisson -problem obstacles -grid 256,256 -ksp_type dcdm -pc_type neural -pc_neural_model vcycle.model
 
 )";
 

@@ -38,8 +38,6 @@ Model ReadModel(MPI_Comm comm, const std::string &path);
 [[noreturn]] void RefuseModel(const std::string &path, const std::string &why);
 /// std::invalid_argument where a model of `dim` dimensions meets a grid of `grid_dim`.
 void CheckDimension(const std::string &path, int dim, int grid_dim);
-/// Why a model cannot be written at `path`, or nothing. One rank.
-std::string WhyNotWritable(const std::string &path);
 
 } // namespace nets
 } // namespace krylearn
