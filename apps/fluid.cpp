@@ -8,6 +8,8 @@
 #include "meshes/options.h"
 #include "solvers/flow/flow_options.h"
 #include "solvers/flow/simulation.h"
+#include "solvers/pc/nmg.h"
+#include "solvers/poisson_preconditioner.h"
 
 using namespace krylearn;
 
@@ -56,7 +58,10 @@ static PetscErrorCode Body(MPI_Comm comm) {
   PetscCall(flow_case->configure(comm, &config));
   PetscCall(ReadFlowOptions(comm, &config));
   PetscCall(ReadRunOptions(comm, &run));
-  if (HelpWanted()) PetscFunctionReturn(0);
+  if (HelpWanted()) {
+    PetscCall(AnnouncePreconditioner(comm, "pressure_", PCNMG));
+    PetscFunctionReturn(0);
+  }
   if (run.dry_run) {
     PetscCall(RefuseMisspeltOptions(comm));
     PetscCall(Simulation::DryRun(comm, config));

@@ -3,6 +3,7 @@
 #include "meshes/files.h"
 #include "meshes/hdf5_file.h"
 #include "solvers/linear_system.h"
+#include "solvers/poisson_preconditioner.h"
 #include "solvers/sequences/sequence.h"
 #include <cmath>
 
@@ -217,6 +218,7 @@ PetscErrorCode Body(MPI_Comm comm) {
   Settings settings;
   PetscCall(ReadSettings(comm, &settings));
   if (HelpWanted()) {
+    PetscCall(AnnouncePreconditioner(comm, nullptr, ""));
     PetscCall(PetscPrintf(comm, "\n"));
     PetscCall(PrintProblems(comm));
     PetscFunctionReturn(0);

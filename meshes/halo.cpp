@@ -14,15 +14,25 @@ HaloExchange::~HaloExchange() {
       MPI_Type_free(&send_[axis][side]);
       MPI_Type_free(&receive_[axis][side]);
     }
-  MPI_Comm_free(&comm_);
+  if (owned_) MPI_Comm_free(&comm_);
 }
 
-PetscErrorCode HaloExchange::SetUp(MPI_Comm comm, const Layout &layout,
-                                   const std::array<std::array<int, 2>, 3> &neighbours, MPI_Datatype element,
-                                   PetscInt layers) {
+PetscErrorCode HaloExchange::SetUp(MPI_Comm comm, const Layout &layout, const Neighbours &neighbours,
+                                   MPI_Datatype element, PetscInt layers) {
   PetscFunctionBeginUser;
   PetscCheck(comm_ == MPI_COMM_NULL, comm, PETSC_ERR_ORDER, "A halo exchange is set up once");
-  PetscCallMPI(MPI_Comm_dup(comm, &comm_)); // messages of ours never meet those of the calling program
+  MPI_Comm own; // messages of ours never meet those of the calling program
+  PetscCallMPI(MPI_Comm_dup(comm, &own));
+  PetscCall(SetUpOn(own, layout, neighbours, element, layers));
+  owned_ = true;
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode HaloExchange::SetUpOn(MPI_Comm shared, const Layout &layout, const Neighbours &neighbours,
+                                     MPI_Datatype element, PetscInt layers) {
+  PetscFunctionBeginUser;
+  PetscCheck(comm_ == MPI_COMM_NULL, shared, PETSC_ERR_ORDER, "A halo exchange is set up once");
+  comm_ = shared;
   layout_ = layout;
   neighbours_ = neighbours;
   int full[3];

@@ -20,10 +20,15 @@ public:
   HaloExchange(const HaloExchange &) = delete;
   HaloExchange &operator=(const HaloExchange &) = delete;
 
+  using Neighbours = std::array<std::array<int, 2>, 3>;
   /// `neighbours[axis][side]` are ranks of `comm` (duplicated), MPI_PROC_NULL outside the domain. `layers` of the
   /// layout's ghosts are exchanged (-1: all) of arrays of `element`s. Once. Collective.
-  PetscErrorCode SetUp(MPI_Comm comm, const Layout &layout, const std::array<std::array<int, 2>, 3> &neighbours,
+  PetscErrorCode SetUp(MPI_Comm comm, const Layout &layout, const Neighbours &neighbours,
                        MPI_Datatype element = MPI_DOUBLE, PetscInt layers = -1);
+  /// The same over a communicator that several exchanges share, one after the other on all ranks, and that outlives
+  /// them. Sends no messages.
+  PetscErrorCode SetUpOn(MPI_Comm shared, const Layout &layout, const Neighbours &neighbours, MPI_Datatype element,
+                         PetscInt layers);
   /// Exchanges the layers of each field. Collective; empty fields are skipped.
   PetscErrorCode Exchange(std::initializer_list<Field *> fields) const;
   /// The same for `count` arrays of the layout's size and the element type.
@@ -31,8 +36,9 @@ public:
 
 private:
   MPI_Comm comm_ = MPI_COMM_NULL;
+  bool owned_ = false; ///< the communicator
   Layout layout_;
-  std::array<std::array<int, 2>, 3> neighbours_{};
+  Neighbours neighbours_{};
   // send_[axis][side] is the owned slab next to that side, receive_[axis][side] the ghost slab beyond it.
   std::array<std::array<MPI_Datatype, 2>, 3> send_{}, receive_{};
 };

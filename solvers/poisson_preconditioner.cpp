@@ -1,4 +1,7 @@
 #include "solvers/poisson_preconditioner.h"
+#include "solvers/pc/neural.h"
+#include "solvers/pc/nmg.h"
+#include "solvers/pc/sorbandit.h"
 #include <string>
 
 namespace krylearn {
@@ -35,6 +38,23 @@ PetscErrorCode SetPoissonPreconditioner(PC pc) {
 #else
   PetscCall(PCSetType(pc, PCGAMG));
 #endif
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode AnnouncePreconditioner(MPI_Comm comm, const char *prefix, const char *fallback) {
+  PetscFunctionBeginUser;
+  char type[64];
+  PetscCall(PetscStrncpy(type, fallback, sizeof type));
+  PetscCall(PetscOptionsGetString(nullptr, prefix, "-pc_type", type, sizeof type, nullptr));
+  for (const char *own : {PCNMG, PCNEURAL, PCSORBANDIT}) {
+    if (std::string(type) != own) continue;
+    PC pc;
+    PetscCall(PCCreate(comm, &pc));
+    PetscCall(PCSetOptionsPrefix(pc, prefix));
+    PetscCall(PCSetType(pc, type));
+    PetscCall(PCSetFromOptions(pc));
+    PetscCall(PCDestroy(&pc));
+  }
   PetscFunctionReturn(0);
 }
 

@@ -15,4 +15,8 @@ PetscErrorCode SetPoissonPreconditioner(PC pc);
 /// that cannot measure it (minres) keep their own norm, which -info tells. Collective.
 PetscErrorCode StopOnTrueResidual(KSP ksp);
 
+/// Lets the preconditioner that `-<prefix>pc_type` names – `fallback` without – print its options under -help, where it
+/// is one of the project's. Collective.
+PetscErrorCode AnnouncePreconditioner(MPI_Comm comm, const char *prefix, const char *fallback);
+
 } // namespace krylearn

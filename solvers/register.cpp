@@ -1,6 +1,7 @@
 #include "meshes/log.h"
 #include "solvers/krylearn.h"
 #include "solvers/ksp/dcdm.h"
+#include "solvers/ksp/tuner.h"
 #include "solvers/pc/neural.h"
 #include "solvers/pc/nmg.h"
 #include "solvers/pc/sorbandit.h"
@@ -49,6 +50,7 @@ PetscErrorCode KrylearnInitialize(void) {
   PetscCall(RefuseOtherPetsc());
   PetscCall(krylearn::KrylearnRegisterEvents());
   PetscCall(KSPRegister(KSPDCDM, KSPCreate_DCDM));
+  PetscCall(KSPRegister(KSPTUNER, KSPCreate_Tuner));
   PetscCall(PCRegister(PCNMG, PCCreate_NMG));
   PetscCall(PCRegister(PCNEURAL, PCCreate_Neural));
   PetscCall(PCRegister(PCSORBANDIT, PCCreate_SORBandit));

@@ -27,7 +27,7 @@ PetscErrorCode MakeTrainingGeometry(const ProblemSpec &wanted, TrainingGeometry 
   std::vector<nmg::IsolatedRow> isolated;
   DM dm = problem.grid->PressureDM();
   PetscCall(nmg::BoxOfDMDA(dm, &box));
-  PetscCall(GeometryOfMatrix(matrix, dm, false, *box, MPI_COMM_SELF, &made->geometry, &isolated, &made->unit));
+  PetscCall(GeometryOfMatrix(matrix, dm, nullptr, *box, MPI_COMM_SELF, &made->geometry, &isolated, &made->unit));
   PetscCall(MatDestroy(&matrix));
   made->boundaries.sides = problem.coefficients.sides;
   made->boundaries.periodic = problem.grid->Spec().periodic;

@@ -1,16 +1,11 @@
 #include "solvers/bandit/bandit.h"
-#include "meshes/checksum.h"
+#include "solvers/bandit/state.h"
 #include <cmath>
 #include <cstdio>
-#include <sstream>
-#include <stdexcept>
 
 namespace krylearn {
 namespace bandit {
 namespace {
-
-const char kHead[] = "krylearn bandit, format ";
-const char kFormat[] = "1";
 
 std::string Text(double x) {
   char text[40];
@@ -58,35 +53,10 @@ std::vector<double> Bandit::Numbers() {
   return archive.Numbers();
 }
 
-std::string Bandit::State() {
-  std::string text = std::string(kHead) + kFormat + "\n" + description_ + "\n";
-  for (const double x : Numbers()) text += Text(x) + "\n";
-  char sum[20];
-  std::snprintf(sum, sizeof sum, "%08lx", static_cast<unsigned long>(Crc32(text.data(), text.size())));
-  return text + "checksum " + sum + "\n";
-}
+std::string Bandit::State() { return WriteState(description_, Numbers()); }
 
 void Bandit::SetState(const std::string &text) {
-  const auto fail = [](const std::string &why) { throw std::runtime_error(why); };
-  std::istringstream lines(text);
-  std::string head, description;
-  std::getline(lines, head);
-  if (head.compare(0, sizeof kHead - 1, kHead) != 0) fail("it is no state of a bandit");
-  if (head != std::string(kHead) + kFormat)
-    fail("it has format " + head.substr(sizeof kHead - 1) + ", expected " + kFormat);
-  const std::size_t end = text.rfind("checksum ");
-  char sum[20] = "";
-  if (end != std::string::npos)
-    std::snprintf(sum, sizeof sum, "%08lx", static_cast<unsigned long>(Crc32(text.data(), end)));
-  if (end == std::string::npos || text.substr(end) != std::string("checksum ") + sum + "\n")
-    fail("it is cut off or damaged");
-  std::getline(lines, description);
-  if (description != description_) fail("it belongs to: " + description + "; expected: " + description_);
-  std::vector<double> numbers;
-  for (std::string line; std::getline(lines, line) && line.compare(0, 8, "checksum") != 0;)
-    numbers.push_back(std::stod(line));
-  if (numbers.size() != Numbers().size()) fail("it holds another number of values than expected");
-  Archive archive(numbers);
+  Archive archive(ReadState(text, description_, Numbers().size()));
   ExchangeRecords(&archive, &records_);
   learner_->Exchange(&archive);
 }

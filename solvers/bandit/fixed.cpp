@@ -16,6 +16,7 @@ public:
     return all;
   }
   void Exchange(Archive *) override {}
+  bool Restrict(const std::vector<char> &allowed) override { return allowed[std::size_t(arm_)] != 0; }
 
 private:
   int arms_, arm_;

@@ -46,6 +46,8 @@ public:
   /// The chance of each arm, were Choose() called now.
   virtual std::vector<double> Probabilities(double context) = 0;
   virtual void Exchange(Archive *archive) = 0;
+  /// From now on only these arms are chosen, at least one. False from learners that cannot do so.
+  virtual bool Restrict(const std::vector<char> & /*allowed*/) { return false; }
 };
 
 /// What a policy is made for.

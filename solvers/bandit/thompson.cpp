@@ -3,13 +3,14 @@
 #include "solvers/bandit/learner.h"
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 namespace krylearn {
 namespace bandit {
 namespace {
 
 enum Stream : std::uint64_t { kChoice = 303, kLook = 304 };
-constexpr double kDeviation = 0.1; ///< of a log cost, guessed before an arm is known, worth one observation
+constexpr double kDeviation = 0.3; ///< of a log cost, guessed before an arm is known, worth one observation
 constexpr int kLooks = 200;        ///< draws that Probabilities() counts
 
 struct Arm {
@@ -19,7 +20,7 @@ struct Arm {
 
 class ThompsonLearner : public Learner {
 public:
-  ThompsonLearner(int arms, std::uint64_t seed) : seed_(seed), arms_(std::size_t(arms)) {}
+  ThompsonLearner(int arms, std::uint64_t seed) : seed_(seed), arms_(std::size_t(arms)), allowed_(std::size_t(arms), 1) {}
 
   Choice Choose(double) override {
     const std::size_t arm = Best(kChoice, std::uint64_t(rounds_));
@@ -49,24 +50,31 @@ public:
     }
   }
 
+  bool Restrict(const std::vector<char> &allowed) override {
+    allowed_ = allowed;
+    return true;
+  }
+
 private:
   /// The least of one draw of each arm's mean; arms never tried come first.
   std::size_t Best(Stream stream, std::uint64_t draw) const {
     std::size_t best = 0;
-    double least = 0;
+    double least = std::numeric_limits<double>::infinity();
     for (std::size_t i = 0; i < arms_.size(); ++i) {
       const Arm &a = arms_[i];
+      if (!allowed_[i]) continue;
       if (a.count == 0) return i;
       const double variance = (kDeviation * kDeviation + a.squares) / double(a.count);
       const double sample =
           a.mean + std::sqrt(variance / double(a.count)) * Normal(seed_, stream, draw * arms_.size() + i);
-      if (i == 0 || sample < least) least = sample, best = i;
+      if (sample < least) least = sample, best = i;
     }
     return best;
   }
 
   std::uint64_t seed_;
   std::vector<Arm> arms_;
+  std::vector<char> allowed_;
   long rounds_ = 0;
 };
 

@@ -4,6 +4,7 @@
 #include "solvers/bandit/learner.h"
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 namespace krylearn {
 namespace bandit {
@@ -11,7 +12,7 @@ namespace {
 
 constexpr std::uint64_t kStream = 301;
 
-/// The distribution p_i = 4 / (rate (sums_i − x))² with x below all sums such that Σ p = 1.
+/// The distribution p_i = 4 / (rate (sums_i − x))² with x below all sums such that Σ p = 1; 0 where a sum is infinite.
 void FollowTheLeader(const std::vector<double> &sums, double rate, std::vector<double> *p) {
   const double least = *std::min_element(sums.begin(), sums.end());
   // Σ p is convex and grows with x. Where the least sum alone has p = 1, it is at least 1: Newton's steps from there
@@ -80,7 +81,7 @@ private:
 class ReducedVarianceLearner : public Learner {
 public:
   ReducedVarianceLearner(int arms, std::uint64_t seed)
-      : seed_(seed), sums_(std::size_t(arms), 0), shifts_(sums_), p_(sums_) {}
+      : seed_(seed), sums_(std::size_t(arms), 0), shifts_(sums_), p_(sums_), allowed_(std::size_t(arms), 1) {}
 
   Choice Choose(double) override {
     Update();
@@ -94,7 +95,7 @@ public:
     sums_[std::size_t(arm)] += loss / p_[std::size_t(arm)];
     if (rounds_ < kFirst) return;
     for (std::size_t i = 0; i < p_.size(); ++i)
-      if (double(rounds_) * p_[i] >= kFirst) shifts_[i] += 0.5 - (int(i) == arm ? 0.5 / p_[i] : 0);
+      if (allowed_[i] && double(rounds_) * p_[i] >= kFirst) shifts_[i] += 0.5 - (int(i) == arm ? 0.5 / p_[i] : 0);
   }
 
   std::vector<double> Probabilities(double) override {
@@ -109,6 +110,11 @@ public:
     (*archive)(&shifts_);
   }
 
+  bool Restrict(const std::vector<char> &allowed) override {
+    allowed_ = allowed;
+    return true;
+  }
+
 private:
   static constexpr long kFirst = 16; ///< rounds, and expected choices of an arm, before its estimate is shifted
 
@@ -116,7 +122,8 @@ private:
   void Update() {
     const double unit = rounds_ > 0 && total_ > 0 ? 2 * total_ / double(rounds_) : 1;
     std::vector<double> scaled = sums_;
-    for (std::size_t i = 0; i < scaled.size(); ++i) scaled[i] = scaled[i] / unit + shifts_[i];
+    for (std::size_t i = 0; i < scaled.size(); ++i)
+      scaled[i] = allowed_[i] ? scaled[i] / unit + shifts_[i] : std::numeric_limits<double>::infinity();
     FollowTheLeader(scaled, 4 / std::sqrt(double(rounds_ + 1)), &p_);
   }
 
@@ -124,6 +131,7 @@ private:
   long rounds_ = 0;
   double total_ = 0;
   std::vector<double> sums_, shifts_, p_;
+  std::vector<char> allowed_;
 };
 
 /// A learner for each of a number of equal parts of the range of contexts.

@@ -1,6 +1,6 @@
 #include "solvers/compare/merge.h"
 #include "meshes/files.h"
-#include "solvers/compare/configuration.h"
+#include "solvers/configuration.h"
 #include <algorithm>
 #include <cmath>
 #include <glob.h>

@@ -1,5 +1,5 @@
 #include "solvers/compare/visit.h"
-#include "solvers/compare/solver_errors.h"
+#include "solvers/solver_errors.h"
 #include "meshes/files.h"
 #include "solvers/compare/peak_memory.h"
 #include "solvers/poisson_preconditioner.h"

@@ -1,7 +1,7 @@
 /// \file
 /// One visit: a configuration is created, set up, solves a workload and is destroyed, under the rules of the comparison.
 #pragma once
-#include "solvers/compare/configuration.h"
+#include "solvers/configuration.h"
 #include "solvers/compare/log_observer.h"
 #include "solvers/compare/workload.h"
 

@@ -62,7 +62,7 @@ PetscErrorCode MakeCaptured(const DataPlan &plan, const PlannedSample &planned, 
   std::vector<nmg::IsolatedRow> isolated;
   DM dm = grid->PressureDM();
   PetscCall(nmg::BoxOfDMDA(dm, &box));
-  PetscCall(GeometryOfMatrix(system.A, dm, false, *box, MPI_COMM_SELF, &geometry, &isolated, &sample->unit));
+  PetscCall(GeometryOfMatrix(system.A, dm, nullptr, *box, MPI_COMM_SELF, &geometry, &isolated, &sample->unit));
   StoreGeometry(geometry, sample);
   for (std::size_t i = 0; i < sample->boundaries.size(); ++i)
     sample->boundaries[i] = std::int8_t(list.grid.periodic[i / 2] ? StoredSide::kPeriodic : StoredSide::kUnknown);

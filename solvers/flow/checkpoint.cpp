@@ -2,13 +2,15 @@
 #include "meshes/log.h"
 #include "solvers/flow/flow_options.h"
 #include "solvers/flow/simulation.h"
+#include "solvers/solver_errors.h"
+#include "solvers/solver_state.h"
 #include <algorithm>
 #include <cmath>
 
 namespace krylearn {
 namespace {
 constexpr const char *kFormat = "krylearn flow checkpoint";
-constexpr double kVersion = 2;
+constexpr double kVersion = 3;
 const char *const kVelocityNames[3] = {"u", "v", "w"};
 constexpr Centring kFaces[3] = {Centring::kFaceX, Centring::kFaceY, Centring::kFaceZ};
 const char *const kAxes[3] = {"x", "y", "z"};
@@ -88,6 +90,32 @@ PetscErrorCode ForgetGuesses(KSP ksp) {
   PetscCall(KSPGuessDestroy(&fresh)); // the solver keeps it
   PetscFunctionReturn(0);
 }
+
+/// What the solvers have learnt, so that tuners go on where they were.
+PetscErrorCode WriteLearnt(Hdf5File &file, const FlowSolver &flow) {
+  PetscFunctionBeginUser;
+  for (const auto &solver : flow.Solvers()) {
+    std::string learnt;
+    PetscCall(GetLearnt(solver.second, &learnt));
+    PetscCall(file.WriteAttribute("learnt_" + solver.first, learnt));
+  }
+  PetscFunctionReturn(0);
+}
+
+/// Solvers that learn, and have other arms or settings now, start afresh: allowed, but said.
+PetscErrorCode ReadLearnt(MPI_Comm comm, Hdf5File &file, const char *path, const FlowSolver &flow) {
+  PetscFunctionBeginUser;
+  for (const auto &solver : flow.Solvers()) {
+    std::string learnt;
+    PetscCall(file.ReadAttribute("learnt_" + solver.first, &learnt));
+    if (learnt.empty()) continue;
+    QuietErrors errors;
+    if (SetLearnt(solver.second, learnt) == 0) continue;
+    PetscCall(PetscPrintf(comm, "notice: the %s solver starts without what %s holds of it: %s\n",
+                          solver.first.c_str(), path, Shortened(errors.message, PETSC_ERR_USER_INPUT).c_str()));
+  }
+  PetscFunctionReturn(0);
+}
 } // namespace
 
 PetscErrorCode Simulation::WriteCheckpoint() {
@@ -123,6 +151,7 @@ PetscErrorCode Simulation::WriteCheckpoint() {
   if (steady_time_ >= 0)
     for (int a = 0; a < grid.Dim(); ++a)
       PetscCall(file.WriteField(std::string("steady_") + kVelocityNames[a], kFaces[a], steady_velocity_[a]));
+  PetscCall(WriteLearnt(file, flow_));
   PetscCall(file.Commit());
   PetscCall(ForgetGuesses(flow_.GetProjection().Solver()));
   last_checkpoint_ = MPI_Wtime();
@@ -177,6 +206,7 @@ PetscErrorCode Simulation::ReadCheckpoint() {
     for (int a = 0; a < grid.Dim(); ++a)
       PetscCall(file.ReadField(std::string("steady_") + kVelocityNames[a], kFaces[a], &steady_velocity_[a]));
   }
+  PetscCall(ReadLearnt(comm_, file, path, flow_));
   PetscCall(file.Close());
   flow_.SetTime(time, PetscInt(step));
   flow_.GetProjection().SetTightening(tightening);

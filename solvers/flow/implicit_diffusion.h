@@ -26,6 +26,7 @@ public:
 
   /// Solves in place: x holds b on entry. Owned entries only: the upper boundary faces are no unknowns. Collective.
   PetscErrorCode Solve(double s, Field *x);
+  KSP Solver() const { return ksp_; }
   PetscInt Iterations() const { return iterations_; }
   void ResetIterations() { iterations_ = 0; }
 

@@ -2,6 +2,7 @@
 #include "meshes/files.h"
 #include "meshes/log.h"
 #include "solvers/ksp/dcdm.h"
+#include "solvers/ksp/tuner.h"
 #include "solvers/pc/nmg.h"
 #include "solvers/poisson_preconditioner.h"
 #include <algorithm>
@@ -156,8 +157,10 @@ PetscErrorCode Projection::ConfigureSolver() {
   else PetscCall(SetPoissonPreconditioner(pc));
   PetscCall(KSPSetFromOptions(ksp_));
   PetscCall(StopOnTrueResidual(ksp_));
-  PetscBool bears; // a preconditioner in single precision
+  PetscBool bears, tuned; // a preconditioner in single precision; or its own ones
   PetscCall(PetscObjectTypeCompareAny((PetscObject)ksp_, &bears, KSPCG, KSPFCG, KSPFGMRES, KSPDCDM, ""));
+  PetscCall(PetscObjectTypeCompare((PetscObject)ksp_, KSPTUNER, &tuned));
+  if (tuned) structured_ = false;
   if (structured_ && !bears) PetscCall(UseAlgebraicMultigrid());
   PetscCall(KSPGetTolerances(ksp_, &tolerance_, nullptr, nullptr, nullptr));
   PetscCheck(tolerance_ > 1e-13 && tolerance_ < 0.1, grid_->Comm(), PETSC_ERR_USER_INPUT,

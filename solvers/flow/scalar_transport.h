@@ -28,6 +28,8 @@ public:
   /// Σ capacity · value · volume over fluid cells: conserved to rounding in a closed box. Collective.
   PetscErrorCode Total(const Field &c, double *total) const;
   PetscErrorCode UpdateGhosts(const FaceFields &u, Field *c) const;
+  /// The solver of implicit diffusion, or null.
+  KSP Solver() const { return implicit_ ? implicit_->Solver() : nullptr; }
   PetscInt Iterations() const { return implicit_ ? implicit_->Iterations() : 0; }
   void ResetIterations() {
     if (implicit_) implicit_->ResetIterations();

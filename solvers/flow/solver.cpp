@@ -313,6 +313,16 @@ PetscErrorCode FlowSolver::LargestChange(const FaceFields &other, double *change
   PetscFunctionReturn(0);
 }
 
+std::vector<std::pair<std::string, KSP>> FlowSolver::Solvers() const {
+  std::vector<std::pair<std::string, KSP>> all{{"pressure", projection_.Solver()}};
+  const char *const names[] = {"velocity_x", "velocity_y", "velocity_z"};
+  for (std::size_t a = 0; a < viscous_.size(); ++a)
+    if (viscous_[a]) all.emplace_back(names[a], viscous_[a]->Solver());
+  for (const ScalarState &s : scalars_)
+    if (s.transport.Solver()) all.emplace_back("scalar_" + s.transport.Config().name, s.transport.Solver());
+  return all;
+}
+
 PetscInt FlowSolver::VelocityIterations() const {
   PetscInt sum = 0;
   for (const auto &viscous : viscous_)

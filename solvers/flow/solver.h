@@ -52,6 +52,8 @@ public:
   const ImmersedBoundary &Immersed() const { return immersed_; }
   const BoundaryConditions &GetBoundaries() const { return boundaries_; }
   PetscInt64 FilledCells() const { return filled_; }
+  /// All Krylov solvers by name: pressure, velocity_x, …, and those of scalars.
+  std::vector<std::pair<std::string, KSP>> Solvers() const;
   /// Krylov iterations of the last step: velocity and scalar solves.
   PetscInt VelocityIterations() const;
   PetscInt ScalarIterations() const;

@@ -1,5 +1,6 @@
 // PCNMG: matrix-free multigrid in single precision as a PETSc preconditioner.
 #include "meshes/log.h"
+#include "meshes/options.h"
 #include "solvers/krylearn.h"
 #include "solvers/pc/nmg.h"
 #include "solvers/pc/nmg/extract.h"
@@ -9,11 +10,9 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
-#include <cstring>
 #include <new>
 #include <petsc/private/pcimpl.h>
 #include <petscksp.h>
-#include <stdexcept>
 #include <string>
 
 namespace {
@@ -21,8 +20,8 @@ namespace {
 using namespace krylearn;
 using nmg::Array;
 
-const char *const kWeightNames[] = {"constant", "blackbox", "NMGWeights", "", nullptr};
-const char *const kCycleNames[] = {"v", "w", "auto", "NMGCycle", "", nullptr};
+const std::vector<std::string> kWeightNames = {"constant", "blackbox"}, kCycleNames = {"v", "w", "auto"};
+const std::vector<std::string> kKeys = {"grid", "weights", "cycle", "sweeps", "replicate"};
 
 struct PC_NMG {
   nmg::Options options;
@@ -35,15 +34,6 @@ struct PC_NMG {
   ResidualScale scale_in;
   bool warned = false;
 };
-
-/// Runs `call`; C++ exceptions become PETSc errors here, at the boundary.
-template <class Call> PetscErrorCode Guarded(MPI_Comm comm, Call &&call) {
-  try {
-    return call();
-  } catch (const std::bad_alloc &) {
-    SETERRQ(comm, PETSC_ERR_MEM, "PCNMG ran out of memory; use more ranks or a smaller grid");
-  } catch (const std::exception &e) { SETERRQ(comm, PETSC_ERR_LIB, "PCNMG failed: %s", e.what()); }
-}
 
 PC_NMG *Data(PC pc) { return static_cast<PC_NMG *>(pc->data); }
 
@@ -70,11 +60,15 @@ PetscErrorCode SetUpHierarchy(PC pc) {
   const std::shared_ptr<nmg::Box> &box = nmg->grid.Box();
   PetscCall(nmg::ExtractStencil("PCNMG", matrix, nmg->grid.GridDM(), nmg->grid.Reordered(), *box, &stencil,
                                 &nmg->isolated, &nmg->unit));
-  nmg->scale = stencil.Scale();
-  nmg->b = box->NewArray();
-  nmg->x = box->NewArray();
-  nmg->hierarchy.reset(new nmg::Hierarchy);
-  PetscCall(nmg->hierarchy->SetUp(box, &stencil, nmg->options));
+  std::unique_ptr<nmg::Hierarchy> hierarchy;
+  PetscCall(nmg::Together(box->comm, [&] {
+    nmg->scale = stencil.Scale();
+    for (Array *array : {&nmg->b, &nmg->x}) *array = box->NewArray();
+    hierarchy.reset(new nmg::Hierarchy);
+    return 0;
+  }));
+  PetscCall(hierarchy->SetUp(box, &stencil, nmg->options));
+  nmg->hierarchy = std::move(hierarchy);
   PetscFunctionReturn(0);
 }
 
@@ -89,8 +83,8 @@ PetscErrorCode PCSetUp_NMG(PC pc) {
   PetscCheck(host, comm, PETSC_ERR_SUP,
              "PCNMG reads AIJ matrices in host memory, not %s; use -mat_type aij (-dm_mat_type aij)", type);
   PetscCall(PetscLogEventBegin(Log().nmg_setup, pc, 0, 0, 0));
-  PetscCall(Guarded(comm, [&] { return nmg->grid.SetUp(pc); }));
-  PetscCall(Guarded(comm, [&] { return SetUpHierarchy(pc); }));
+  PetscCall(nmg->grid.SetUp(pc));
+  PetscCall(SetUpHierarchy(pc));
   PetscCall(PetscLogEventEnd(Log().nmg_setup, pc, 0, 0, 0));
   PetscFunctionReturn(0);
 }
@@ -183,7 +177,8 @@ PetscErrorCode PCView_NMG(PC pc, PetscViewer viewer) {
   if (!ascii) PetscFunctionReturn(0);
   const nmg::Options &o = nmg->options;
   PetscCall(PetscViewerASCIIPrintf(viewer, "  %s transfers, %s cycle, Chebyshev-Jacobi smoothing, single precision\n",
-                                   kWeightNames[int(o.weights)], kCycleNames[int(o.cycle)]));
+                                   kWeightNames[std::size_t(o.weights)].c_str(),
+                                   kCycleNames[std::size_t(o.cycle)].c_str()));
   const Int3 &natural = nmg->grid.natural;
   if (natural[0] > 0)
     PetscCall(PetscViewerASCIIPrintf(
@@ -207,31 +202,62 @@ PetscErrorCode PCView_NMG(PC pc, PetscViewer viewer) {
                                      int(l), level.cells[0], level.cells[1], level.cells[2],
                                      int(2 * level.couplings + 1), how, level.visits,
                                      level.replicated ? ", held by every rank" : ""));
+    for (std::size_t axis = 0; axis < 3; ++axis)
+      if (level.odd_circle[axis])
+        PetscCall(PetscViewerASCIIPrintf(viewer,
+                                         "    not coarsened along %c, which is periodic with an odd number of cells\n",
+                                         "xyz"[axis]));
   }
   PetscFunctionReturn(0);
+}
+
+/// Refuses keys such as -pc_nmg_cylce, which other programs than the project's would not hear of.
+PetscErrorCode RefuseMisspeltKeys(PC pc) {
+  PetscFunctionBegin;
+  const char *prefix = ((PetscObject)pc)->prefix;
+  const std::string start = std::string(prefix ? prefix : "") + "pc_nmg_";
+  PetscOptions options = ((PetscObject)pc)->options;
+  PetscInt count;
+  char **names, **values;
+  std::string culprit;
+  PetscCall(PetscOptionsLeftGet(options, &count, &names, &values));
+  for (PetscInt i = 0; i < count && culprit.empty(); ++i) {
+    const std::string name = names[i];
+    if (name.rfind(start, 0) != 0) continue;
+    const std::string key = name.substr(start.size());
+    if (std::find(kKeys.begin(), kKeys.end(), key) == kKeys.end()) culprit = key;
+  }
+  PetscCall(PetscOptionsLeftRestore(options, &count, &names, &values));
+  if (culprit.empty()) PetscFunctionReturn(0);
+  const std::string nearest = NearestName(culprit, kKeys);
+  SETERRQ(PetscObjectComm((PetscObject)pc), PETSC_ERR_USER_INPUT, "unknown option -%s%s; %s%s%s", start.c_str(),
+          culprit.c_str(), nearest.empty() ? "see -help" : ("did you mean -" + start).c_str(), nearest.c_str(),
+          nearest.empty() ? "" : "?");
 }
 
 PetscErrorCode PCSetFromOptions_NMG(PC pc, PetscOptionItems *PetscOptionsObject) {
   PC_NMG *nmg = Data(pc);
   PetscFunctionBegin;
+  PetscCall(RefuseMisspeltKeys(pc));
   PetscOptionsHeadBegin(PetscOptionsObject, "PCNMG options");
   nmg::Options &o = nmg->options;
   const Int3 &natural = nmg->grid.natural;
   PetscInt grid[4] = {natural[0], natural[1], natural[2]}, count = 4;
   PetscBool given;
-  PetscEnum weights = PetscEnum(o.weights), cycle = PetscEnum(o.cycle);
+  char name[32];
   PetscInt sweeps = o.sweeps, replicate = o.replicate;
   PetscCall(PetscOptionsIntArray("-pc_nmg_grid", "Cells nx,ny[,nz] of a matrix in natural ordering, x fastest",
                                  "PCNMGSetGrid", grid, &count, &given));
   PetscCheck(!given || count == 2 || count == 3, PetscObjectComm((PetscObject)pc), PETSC_ERR_USER_INPUT,
              "-pc_nmg_grid needs two numbers (2D) or three (3D)");
   if (given) PetscCall(PCNMGSetGrid(pc, grid[0], grid[1], count > 2 ? grid[2] : 1));
-  PetscCall(PetscOptionsEnum("-pc_nmg_weights", "How levels are connected", "PCNMGSetWeights", kWeightNames, weights,
-                             &weights, &given));
-  if (given) PetscCall(PCNMGSetWeights(pc, kWeightNames[int(weights)]));
-  PetscCall(PetscOptionsEnum("-pc_nmg_cycle", "Visits of coarse levels", "PCNMGSetCycle", kCycleNames, cycle, &cycle,
-                             &given));
-  if (given) PetscCall(PCNMGSetCycle(pc, kCycleNames[int(cycle)]));
+  // Not PetscOptionsEnum(), which takes the first name where none is given.
+  PetscCall(PetscOptionsString("-pc_nmg_weights", "How levels are connected (blackbox, constant)", "PCNMGSetWeights",
+                               kWeightNames[std::size_t(o.weights)].c_str(), name, sizeof name, &given));
+  if (given) PetscCall(PCNMGSetWeights(pc, name));
+  PetscCall(PetscOptionsString("-pc_nmg_cycle", "Visits of coarse levels (auto, w, v)", "PCNMGSetCycle",
+                               kCycleNames[std::size_t(o.cycle)].c_str(), name, sizeof name, &given));
+  if (given) PetscCall(PCNMGSetCycle(pc, name));
   PetscCall(PetscOptionsInt("-pc_nmg_sweeps", "Smoothing sweeps before and after, 0: chosen by anisotropy",
                             "PCNMGSetSweeps", sweeps, &sweeps, &given));
   if (given) PetscCall(PCNMGSetSweeps(pc, sweeps));
@@ -272,14 +298,16 @@ PetscErrorCode SetGrid(PC pc, PetscInt nx, PetscInt ny, PetscInt nz) {
   PetscFunctionReturn(0);
 }
 
-/// Position of `name` in a list that ends with a null pointer.
-PetscErrorCode Find(PC pc, const char *what, const char *const *names, int count, const char *name, int *found) {
+/// Position of `name` in a list, in capitals or not.
+PetscErrorCode Find(PC pc, const char *what, const std::vector<std::string> &names, const char *name, int *found) {
   PetscFunctionBegin;
   *found = -1;
   std::string all;
-  for (int i = 0; i < count; ++i) {
-    if (!std::strcmp(names[i], name)) *found = i;
-    all += std::string(i ? ", " : "") + names[i];
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    PetscBool same;
+    PetscCall(PetscStrcasecmp(names[i].c_str(), name, &same));
+    if (same) *found = int(i);
+    all += (i ? ", " : "") + names[i];
   }
   PetscCheck(*found >= 0, PetscObjectComm((PetscObject)pc), PETSC_ERR_ARG_UNKNOWN_TYPE,
              "PCNMG knows no %s '%s'; there are %s", what, name, all.c_str());
@@ -289,7 +317,7 @@ PetscErrorCode Find(PC pc, const char *what, const char *const *names, int count
 PetscErrorCode SetWeights(PC pc, const char *name) {
   PetscFunctionBegin;
   int found;
-  PetscCall(Find(pc, "weights", kWeightNames, 2, name, &found));
+  PetscCall(Find(pc, "weights", kWeightNames, name, &found));
   if (Data(pc)->options.weights == nmg::Weights(found)) PetscFunctionReturn(0);
   Data(pc)->options.weights = nmg::Weights(found);
   PetscCall(Outdate(pc));
@@ -299,7 +327,7 @@ PetscErrorCode SetWeights(PC pc, const char *name) {
 PetscErrorCode SetCycle(PC pc, const char *name) {
   PetscFunctionBegin;
   int found;
-  PetscCall(Find(pc, "cycle", kCycleNames, 3, name, &found));
+  PetscCall(Find(pc, "cycle", kCycleNames, name, &found));
   if (Data(pc)->options.cycle == nmg::Cycle(found)) PetscFunctionReturn(0);
   Data(pc)->options.cycle = nmg::Cycle(found);
   PetscCall(Outdate(pc));
@@ -330,36 +358,6 @@ PetscErrorCode SetReplicate(PC pc, PetscInt cells) {
 
 extern "C" {
 
-PetscErrorCode PCNMGSetGrid(PC pc, PetscInt nx, PetscInt ny, PetscInt nz) {
-  PetscFunctionBegin;
-  PetscTryMethod(pc, "PCNMGSetGrid_C", (PC, PetscInt, PetscInt, PetscInt), (pc, nx, ny, nz));
-  PetscFunctionReturn(0);
-}
-
-PetscErrorCode PCNMGSetWeights(PC pc, const char *name) {
-  PetscFunctionBegin;
-  PetscTryMethod(pc, "PCNMGSetWeights_C", (PC, const char *), (pc, name));
-  PetscFunctionReturn(0);
-}
-
-PetscErrorCode PCNMGSetCycle(PC pc, const char *name) {
-  PetscFunctionBegin;
-  PetscTryMethod(pc, "PCNMGSetCycle_C", (PC, const char *), (pc, name));
-  PetscFunctionReturn(0);
-}
-
-PetscErrorCode PCNMGSetSweeps(PC pc, PetscInt sweeps) {
-  PetscFunctionBegin;
-  PetscTryMethod(pc, "PCNMGSetSweeps_C", (PC, PetscInt), (pc, sweeps));
-  PetscFunctionReturn(0);
-}
-
-PetscErrorCode PCNMGSetReplicate(PC pc, PetscInt cells) {
-  PetscFunctionBegin;
-  PetscTryMethod(pc, "PCNMGSetReplicate_C", (PC, PetscInt), (pc, cells));
-  PetscFunctionReturn(0);
-}
-
 /*MC
    PCNMG - matrix-free multigrid in single precision for -div(alpha grad p) on a structured grid
 
@@ -376,8 +374,8 @@ PetscErrorCode PCNMGSetReplicate(PC pc, PetscInt cells) {
    Linear, symmetric and positive definite: fit for KSPCG. The matrix is AIJ, symmetric, with couplings to neighbours
    across faces only (5 points in 2D, 7 in 3D); rows that hold nothing but a diagonal – Dirichlet values, solid cells –
    are solved on their own, and couplings of other rows to them are ignored. Jumps of alpha, solids (alpha = 0),
-Neumann, Dirichlet and periodic sides and singular components are all served. The same iterations on any number of
-ranks. Use -ksp_norm_type unpreconditioned to stop on the true residual.
+   Neumann, Dirichlet and periodic sides and singular components are all served. The same iterations on any number of
+   ranks. Use -ksp_norm_type unpreconditioned to stop on the true residual.
 
    The values work in single precision: a Krylov method in double precision around it reaches any tolerance.
 

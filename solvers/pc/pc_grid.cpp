@@ -50,6 +50,17 @@ PetscErrorCode PCGrid::Reset() {
   PetscFunctionReturn(0);
 }
 
+/// The DMDA that the PC or its matrix knows, or null.
+PetscErrorCode PCGrid::FindDMDA(PC pc, DM *dm) const {
+  PetscFunctionBegin;
+  *dm = pc->dm;
+  if (!*dm) PetscCall(MatGetDM(pc->pmat, dm));
+  PetscBool structured = PETSC_FALSE;
+  if (*dm) PetscCall(PetscObjectTypeCompare((PetscObject)*dm, DMDA, &structured));
+  if (!structured) *dm = nullptr;
+  PetscFunctionReturn(0);
+}
+
 PetscErrorCode PCGrid::SetUpNatural(PC pc) {
   MPI_Comm comm = PetscObjectComm((PetscObject)pc);
   const Int3 &n = natural;
@@ -63,6 +74,16 @@ PetscErrorCode PCGrid::SetUpNatural(PC pc) {
              " cells, but the matrix has %" PetscInt_FMT " rows",
              key_.c_str(), n[0], n[1], n[2], cells, rows);
   PetscCallMPI(MPI_Comm_size(comm, &size));
+  DM known;
+  PetscCall(FindDMDA(pc, &known));
+  const char *prefix = ((PetscObject)pc)->prefix;
+  PetscCall(nmg::Together(comm, [&] {
+    const std::string option = std::string("-") + (prefix ? prefix : "") + key_;
+    advice_ = option + " is for natural ordering (x fastest on the whole grid, whatever the ranks); ";
+    if (known) advice_ += "leave it out, since the matrix has a DMDA, which numbers rank by rank,";
+    else advice_ += "give other numbers, or where rows are numbered rank by rank set the DMDA with KSPSetDM() instead,";
+    return 0;
+  }));
   const Int3 ranks = DivideRanks(size, n);
   PetscCheck(ranks[0] > 0, comm, PETSC_ERR_SUP,
              "%s cannot divide a grid of %" PetscInt_FMT " x %" PetscInt_FMT " x %" PetscInt_FMT
@@ -74,7 +95,10 @@ PetscErrorCode PCGrid::SetUpNatural(PC pc) {
   PetscCall(nmg::BoxOfDMDA(dm_, &box_));
   const Layout &l = box_->layout;
   std::vector<PetscInt> numbers;
-  numbers.reserve(std::size_t(l.OwnedCells()));
+  PetscCall(nmg::Together(comm, [&] {
+    numbers.reserve(std::size_t(l.OwnedCells()));
+    return 0;
+  }));
   nmg::ForOwned(l,
                 [&](PetscInt i, PetscInt j, PetscInt k, std::size_t) { numbers.push_back(i + n[0] * (j + n[1] * k)); });
   PetscCall(ISCreateGeneral(comm, PetscInt(numbers.size()), numbers.data(), PETSC_COPY_VALUES, &rows_));
@@ -90,18 +114,18 @@ PetscErrorCode PCGrid::SetUpNatural(PC pc) {
 PetscErrorCode PCGrid::SetUp(PC pc) {
   PetscFunctionBegin;
   if (natural[0] > 0) {
-    if (!box_) PetscCall(SetUpNatural(pc));
+    if (to_box_) PetscFunctionReturn(0);
+    PetscCall(Reset()); // what an attempt that failed may have left
+    PetscCall(SetUpNatural(pc));
     PetscFunctionReturn(0);
   }
-  DM dm = pc->dm;
-  if (!dm) PetscCall(MatGetDM(pc->pmat, &dm));
+  DM dm;
+  PetscCall(FindDMDA(pc, &dm));
   if (box_ && (!dm || dm == dm_)) PetscFunctionReturn(0);
   PetscCall(Reset());
-  PetscBool structured = PETSC_FALSE;
-  if (dm) PetscCall(PetscObjectTypeCompare((PetscObject)dm, DMDA, &structured));
   const char *prefix = ((PetscObject)pc)->prefix;
   PetscCheck(
-      structured, PetscObjectComm((PetscObject)pc), PETSC_ERR_ARG_WRONGSTATE,
+      dm, PetscObjectComm((PetscObject)pc), PETSC_ERR_ARG_WRONGSTATE,
       "%s needs to know the grid: give -%s%s nx,ny[,nz] for a matrix in natural ordering (x fastest), or set a DMDA "
       "with KSPSetDM() or DMCreateMatrix()",
       type_.c_str(), prefix ? prefix : "", key_.c_str());

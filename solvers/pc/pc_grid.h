@@ -42,7 +42,8 @@ public:
   PetscErrorCode Reset();
 
   DM GridDM() const { return dm_; }
-  bool Reordered() const { return rows_ != nullptr; }
+  /// Advice on natural ordering for messages where the matrix is reordered from there, otherwise null.
+  const char *Reordered() const { return rows_ ? advice_.c_str() : nullptr; }
   const std::shared_ptr<nmg::Box> &Box() const { return box_; }
 
   /// A vector's owned values in the order of the grid, to read; and space for the result. Collective, in pairs.
@@ -51,7 +52,8 @@ public:
 
 private:
   PetscErrorCode SetUpNatural(PC pc);
-  std::string type_, key_;
+  PetscErrorCode FindDMDA(PC pc, DM *dm) const;
+  std::string type_, key_, advice_;
   DM dm_ = nullptr;
   std::shared_ptr<nmg::Box> box_;
   IS rows_ = nullptr; ///< of this rank's cells in a matrix in natural ordering

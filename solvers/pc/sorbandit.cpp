@@ -3,6 +3,7 @@
 #include "meshes/files.h"
 #include "meshes/log.h"
 #include "solvers/bandit/bandit.h"
+#include "solvers/solver_state.h"
 #include <cmath>
 #include <new>
 #include <petsc/private/kspimpl.h>
@@ -173,7 +174,7 @@ PetscErrorCode SetPolicy(PC pc, const char *name) {
     known += (known.empty() ? "" : ", ") + std::string(policy.name);
     found = found || std::string(name) == policy.name;
   }
-  PetscCheck(found, PetscObjectComm((PetscObject)pc), PETSC_ERR_ARG_UNKNOWN_TYPE,
+  PetscCheck(found, PetscObjectComm((PetscObject)pc), PETSC_ERR_USER_INPUT,
              "PCSORBANDIT knows no policy '%s'; there are %s", name, known.c_str());
   if (Data(pc)->spec.name != name) PetscCall(Forget(pc));
   Data(pc)->spec.name = name;
@@ -237,6 +238,20 @@ PetscErrorCode SetSeed(PC pc, PetscInt seed) {
   PetscFunctionBegin;
   if (Data(pc)->spec.seed != std::uint64_t(seed)) PetscCall(Forget(pc));
   Data(pc)->spec.seed = std::uint64_t(seed);
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode GetLearnt(PC pc, std::string *text) {
+  PetscFunctionBegin;
+  PetscCall(MakeBandit(pc));
+  *text = Data(pc)->bandit->State();
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode SetLearnt(PC pc, const std::string &text) {
+  PetscFunctionBegin;
+  PetscCall(MakeBandit(pc));
+  PetscCall(Guarded(pc, "state", [&] { Data(pc)->bandit->SetState(text); }));
   PetscFunctionReturn(0);
 }
 
@@ -334,7 +349,9 @@ const struct {
                 {"PCSORBanditSetContextRange_C", (void (*)(void))SetContextRange},
                 {"PCSORBanditSetSeed_C", (void (*)(void))SetSeed},
                 {"PCSORBanditSave_C", (void (*)(void))Save},
-                {"PCSORBanditLoad_C", (void (*)(void))Load}};
+                {"PCSORBanditLoad_C", (void (*)(void))Load},
+                {kGetLearnt, (void (*)(void))GetLearnt},
+                {kSetLearnt, (void (*)(void))SetLearnt}};
 
 PetscErrorCode PCDestroy_SORBandit(PC pc) {
   PetscFunctionBegin;

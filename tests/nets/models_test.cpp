@@ -228,7 +228,7 @@ TEST(Conjugate, AgreesWithPetsc) {
     double unit;
     ASSERT_PETSC_OK(krylearn::nmg::BoxOfDMDA(dm, &box));
     ASSERT_PETSC_OK(
-        krylearn::GeometryOfMatrix(system.A, dm, false, *box, PETSC_COMM_WORLD, &geometry, &isolated, &unit));
+        krylearn::GeometryOfMatrix(system.A, dm, nullptr, *box, PETSC_COMM_WORLD, &geometry, &isolated, &unit));
     const GridOperator op = MakeOperator(geometry, at::kDouble);
     const Partition &p = op.partition;
     const auto tensor = [&](Vec v) {

@@ -28,7 +28,7 @@ PetscErrorCode PartitionOfDMDA(DM dm, const nmg::Box &box, MPI_Comm comm, nets::
 
 } // namespace
 
-PetscErrorCode GeometryOfMatrix(Mat matrix, DM dm, bool natural, const nmg::Box &box, MPI_Comm comm,
+PetscErrorCode GeometryOfMatrix(Mat matrix, DM dm, const char *natural, const nmg::Box &box, MPI_Comm comm,
                                 nets::Geometry *geometry, std::vector<nmg::IsolatedRow> *isolated, double *unit) {
   PetscFunctionBegin;
   nmg::Stencil stencil;

@@ -32,10 +32,14 @@ Kept &Recycled() {
   return kept;
 }
 
-void Release(const Mapping &mapping) {
+/// Keeps a mapping where somebody wants it and there is room to note it down.
+void Release(const Mapping &mapping) noexcept {
   Kept &kept = Recycled();
-  if (kept.users == 0) munmap(mapping.start, mapping.size);
-  else kept.mappings.push_back(mapping);
+  if (kept.users > 0) try {
+      kept.mappings.push_back(mapping);
+      return;
+    } catch (const std::bad_alloc &) {}
+  munmap(mapping.start, mapping.size);
 }
 
 /// The smallest kept mapping with room for `size` bytes and not much more; a null start where there is none.

@@ -4,6 +4,18 @@
 namespace krylearn {
 namespace nmg {
 
+Messages::~Messages() {
+  int finalized = 0;
+  MPI_Finalized(&finalized);
+  if (comm_ != MPI_COMM_NULL && !finalized) MPI_Comm_free(&comm_);
+}
+
+PetscErrorCode Messages::SetUp(MPI_Comm comm) {
+  PetscFunctionBeginUser;
+  PetscCallMPI(MPI_Comm_dup(comm, &comm_));
+  PetscFunctionReturn(0);
+}
+
 PetscErrorCode Box::Exchange(Array *array) const {
   PetscFunctionBeginUser;
   void *data = array->data();
@@ -11,22 +23,23 @@ PetscErrorCode Box::Exchange(Array *array) const {
   PetscFunctionReturn(0);
 }
 
-PetscErrorCode Box::ExchangeDeep(const std::vector<Array *> &arrays) const {
+PetscErrorCode Box::ExchangeDeep(const ArrayList &arrays) const {
   PetscFunctionBeginUser;
-  std::vector<void *> data;
-  for (Array *array : arrays) data.push_back(array->data());
-  for (std::size_t first = 0; first < data.size(); first += 8)
-    PetscCall(coefficient_halo_.Exchange(&data[first], int(std::min<std::size_t>(8, data.size() - first))));
+  std::array<void *, ArrayList::kRoom> data;
+  for (std::size_t i = 0; i < arrays.size(); ++i) data[i] = arrays[i]->data();
+  for (std::size_t first = 0; first < arrays.size(); first += 8)
+    PetscCall(coefficient_halo_.Exchange(&data[first], int(std::min<std::size_t>(8, arrays.size() - first))));
   PetscFunctionReturn(0);
 }
 
-PetscErrorCode MakeBox(MPI_Comm comm, const Int3 &n, const Int3 &lo, const Int3 &hi,
-                       const std::array<bool, 3> &periodic, const std::array<std::array<int, 2>, 3> &neighbours,
+PetscErrorCode MakeBox(MPI_Comm comm, const std::shared_ptr<const Messages> &messages, const Int3 &n, const Int3 &lo,
+                       const Int3 &hi, const std::array<bool, 3> &periodic, const HaloExchange::Neighbours &neighbours,
                        std::shared_ptr<Box> *box) {
   PetscFunctionBeginUser;
   *box = std::make_shared<Box>();
   Box &b = **box;
   b.comm = comm;
+  b.messages = messages;
   b.periodic = periodic;
   b.neighbours = neighbours;
   b.layout.n = n;
@@ -48,14 +61,15 @@ PetscErrorCode Box::SetUp(PetscInt side_by_side) {
     if (d == 0) length = (length + 15) / 16 * 16 * side_by_side; // rows start on cache lines
   }
   l.size = std::size_t(length);
-  PetscCall(vector_halo_.SetUp(comm, l, neighbours, MPI_FLOAT, 1));
-  PetscCall(coefficient_halo_.SetUp(comm, l, neighbours, MPI_FLOAT));
+  PetscCall(vector_halo_.SetUpOn(messages->Comm(), l, neighbours, MPI_FLOAT, 1));
+  PetscCall(coefficient_halo_.SetUpOn(messages->Comm(), l, neighbours, MPI_FLOAT, -1));
   PetscFunctionReturn(0);
 }
 
 PetscErrorCode WorkBox::SetUp(const Box &like, std::size_t count) {
   PetscFunctionBeginUser;
   box_.comm = like.comm;
+  box_.messages = like.messages;
   box_.layout = like.layout;
   box_.periodic = like.periodic;
   box_.neighbours = like.neighbours;
@@ -71,39 +85,37 @@ std::vector<Array> WorkBox::Take(std::size_t count) {
   return taken;
 }
 
-Replica::~Replica() {
-  int finalized = 0;
-  MPI_Finalized(&finalized);
-  if (comm_ != MPI_COMM_NULL && !finalized) MPI_Comm_free(&comm_);
-}
-
 PetscErrorCode Replica::SetUp(std::shared_ptr<Box> distributed) {
   PetscFunctionBeginUser;
   part_ = std::move(distributed);
   const Layout &l = part_->layout;
-  int size;
-  PetscCallMPI(MPI_Comm_dup(part_->comm, &comm_));
-  PetscCallMPI(MPI_Comm_size(comm_, &size));
-  std::vector<PetscInt> mine(6), all(std::size_t(6 * size));
-  for (std::size_t d = 0; d < 3; ++d) mine[d] = l.lo[d], mine[3 + d] = l.hi[d];
-  PetscCallMPI(MPI_Allgather(mine.data(), 6, MPIU_INT, all.data(), 6, MPIU_INT, comm_));
+  int size, rank;
+  PetscCallMPI(MPI_Comm_size(part_->comm, &size));
+  PetscCallMPI(MPI_Comm_rank(part_->comm, &rank));
+  PetscCall(Together(part_->comm, [&] {
+    for (auto *corners : {&lo_, &hi_}) corners->resize(std::size_t(size));
+    receive_.resize(std::size_t(l.n[0] * l.n[1] * l.n[2]));
+    send_.resize(std::size_t(l.OwnedCells()));
+    for (auto *numbers : {&counts_, &starts_}) numbers->resize(std::size_t(size));
+    return 0;
+  }));
+  PetscCallMPI(MPI_Allgather(l.lo.data(), 3, MPIU_INT, lo_.data(), 3, MPIU_INT, part_->comm));
+  PetscCallMPI(MPI_Allgather(l.hi.data(), 3, MPIU_INT, hi_.data(), 3, MPIU_INT, part_->comm));
   int total = 0;
-  for (int r = 0; r < size; ++r) {
-    const PetscInt *p = &all[std::size_t(6 * r)];
-    lo_.push_back({p[0], p[1], p[2]});
-    hi_.push_back({p[3], p[4], p[5]});
-    counts_.push_back(int((p[3] - p[0]) * (p[4] - p[1]) * (p[5] - p[2])));
-    starts_.push_back(total);
-    total += counts_.back();
+  for (std::size_t r = 0; r < lo_.size(); ++r) {
+    const Int3 &lo = lo_[r], &hi = hi_[r];
+    counts_[r] = int((hi[0] - lo[0]) * (hi[1] - lo[1]) * (hi[2] - lo[2]));
+    starts_[r] = total;
+    total += counts_[r];
   }
-  receive_.resize(std::size_t(total));
-  send_.resize(std::size_t(l.OwnedCells()));
-  std::array<std::array<int, 2>, 3> neighbours;
-  for (int d = 0; d < 3; ++d) {
-    const bool around = part_->periodic[d] && l.n[d] > 1;
-    neighbours[d] = {around ? 0 : MPI_PROC_NULL, around ? 0 : MPI_PROC_NULL};
+  HaloExchange::Neighbours neighbours; // its own, around circles
+  for (std::size_t d = 0; d < 3; ++d) {
+    const int neighbour = part_->periodic[d] && l.n[d] > 1 ? rank : MPI_PROC_NULL;
+    neighbours[d] = {neighbour, neighbour};
   }
-  PetscCall(MakeBox(MPI_COMM_SELF, l.n, {0, 0, 0}, l.n, part_->periodic, neighbours, &whole_));
+  PetscCall(Together(part_->comm, [&] {
+    return MakeBox(MPI_COMM_SELF, part_->messages, l.n, {0, 0, 0}, l.n, part_->periodic, neighbours, &whole_);
+  }));
   PetscFunctionReturn(0);
 }
 
@@ -115,7 +127,7 @@ PetscErrorCode Replica::Gather(const Array &part, Array *whole) {
     for (PetscInt j = l.lo[1]; j < l.hi[1]; ++j)
       for (PetscInt i = l.lo[0]; i < l.hi[0]; ++i) send_[at++] = part[std::size_t(l.At(i, j, k))];
   PetscCallMPI(MPI_Allgatherv(send_.data(), int(send_.size()), MPI_FLOAT, receive_.data(), counts_.data(),
-                              starts_.data(), MPI_FLOAT, comm_));
+                              starts_.data(), MPI_FLOAT, part_->comm));
   for (std::size_t r = 0; r < lo_.size(); ++r) {
     const float *from = receive_.data() + starts_[r];
     for (PetscInt k = lo_[r][2]; k < hi_[r][2]; ++k)

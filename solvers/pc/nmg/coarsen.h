@@ -46,8 +46,8 @@ private:
 };
 
 /// Piecewise constant weights: every fine cell takes the value of the coarse cell it sits in.
-/// `sums` (by place) returns the sum of a cell's weights, 0 for cells without an unknown.
-void ConstantWeights(const SplitStencil &split, WorkBox *work, Transfer *transfer, std::vector<Array> *sums);
+/// `sums` (by place) returns the sum of a cell's weights, 0 for cells without an unknown. Collective.
+PetscErrorCode ConstantWeights(const SplitStencil &split, WorkBox *work, Transfer *transfer, std::vector<Array> *sums);
 
 /// Operator-dependent weights after Dendy, "Black box multigrid", J. Comput. Phys. 48 (1982): a fine cell is the average
 /// of those around it that come earlier – first the coarse cells, then cells between two, four and eight of them –

@@ -1,5 +1,7 @@
 #include "solvers/pc/nmg/dense.h"
+#include <algorithm>
 #include <cmath>
+#include <petscblaslapack.h>
 
 namespace krylearn {
 namespace nmg {
@@ -7,40 +9,22 @@ namespace {
 
 /// Replaces a symmetric positive definite matrix by its inverse, by Cholesky factors. False if it is not definite.
 bool InvertDefinite(std::size_t n, std::vector<double> *matrix) {
-  std::vector<double> &a = *matrix;
-  for (std::size_t j = 0; j < n; ++j) { // a = L Lᵀ, L below the diagonal
-    double d = a[j * n + j];
-    for (std::size_t k = 0; k < j; ++k) d -= a[j * n + k] * a[j * n + k];
-    if (!(d > 0)) return false;
-    a[j * n + j] = std::sqrt(d);
-    for (std::size_t i = j + 1; i < n; ++i) {
-      double v = a[i * n + j];
-      for (std::size_t k = 0; k < j; ++k) v -= a[i * n + k] * a[j * n + k];
-      a[i * n + j] = v / a[j * n + j];
-    }
-  }
-  std::vector<double> inverse(n * n, 0.0), y(n);
-  for (std::size_t c = 0; c < n; ++c) {
-    for (std::size_t i = 0; i < n; ++i) {
-      double v = i == c ? 1 : 0;
-      for (std::size_t k = 0; k < i; ++k) v -= a[i * n + k] * y[k];
-      y[i] = v / a[i * n + i];
-    }
-    for (std::size_t i = n; i-- > 0;) {
-      double v = y[i];
-      for (std::size_t k = i + 1; k < n; ++k) v -= a[k * n + i] * y[k];
-      y[i] = v / a[i * n + i];
-    }
-    for (std::size_t i = 0; i < n; ++i) inverse[i * n + c] = y[i];
-  }
-  a = inverse;
+  if (n == 0) return true;
+  const PetscBLASInt size = PetscBLASInt(n);
+  PetscBLASInt info = 0;
+  double *a = matrix->data();
+  LAPACKpotrf_("U", &size, a, &size, &info);
+  if (info == 0) LAPACKpotri_("U", &size, a, &size, &info);
+  if (info != 0) return false;
+  // LAPACK counts by columns and leaves the other triangle alone.
+  for (std::size_t j = 0; j < n; ++j)
+    for (std::size_t i = 0; i < j; ++i) a[i * n + j] = a[j * n + i];
   return true;
 }
 
 } // namespace
 
-PetscErrorCode DenseInverse::SetUp(const Box &box, const Stencil &stencil) {
-  PetscFunctionBeginUser;
+bool DenseInverse::SetUp(const Box &box, const Stencil &stencil) {
   const Layout &l = box.layout;
   cells_.clear();
   std::vector<int> number(l.size, -1);
@@ -98,22 +82,21 @@ PetscErrorCode DenseInverse::SetUp(const Box &box, const Stencil &stencil) {
   // Single precision upstream may leave it indefinite by rounding; a little more diagonal mends that.
   std::vector<double> inverse = matrix;
   for (double shift = 1e-7; !InvertDefinite(n, &inverse); shift *= 10) {
-    PetscCheck(shift < 1, PETSC_COMM_SELF, PETSC_ERR_MAT_CH_ZRPVT,
-               "The matrix is not positive definite, even on the coarsest level of the multigrid; PCNMG serves "
-               "symmetric positive (semi-)definite matrices only");
+    if (shift >= 1) return false;
     inverse = matrix;
     for (std::size_t i = 0; i < n; ++i) inverse[i * n + i] += shift;
   }
   inverse_.assign(inverse.begin(), inverse.end());
   packed_.assign(n, 0);
-  PetscFunctionReturn(0);
+  solution_.assign(n, 0);
+  return true;
 }
 
 void DenseInverse::Apply(const Array &b, Array *x) const {
   const std::size_t n = cells_.size();
   for (std::size_t i = 0; i < n; ++i) packed_[i] = b[std::size_t(cells_[i])];
   // By rows of the symmetric inverse: sums over columns would not vectorise.
-  solution_.assign(n, 0.0f);
+  std::fill(solution_.begin(), solution_.end(), 0.0f);
   float *__restrict y = solution_.data();
   for (std::size_t j = 0; j < n; ++j) {
     const float *__restrict row = inverse_.data() + j * n;

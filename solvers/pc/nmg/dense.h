@@ -10,8 +10,11 @@ namespace nmg {
 /// sum anywhere – are regularised along their null vector.
 class DenseInverse {
 public:
-  PetscErrorCode SetUp(const Box &box, const Stencil &stencil);
+  /// False where the level is not positive definite.
+  bool SetUp(const Box &box, const Stencil &stencil);
   void Apply(const Array &b, Array *x) const;
+  /// Cholesky factors and the inverse made of them.
+  double SetUpFlops() const { return double(cells_.size()) * double(cells_.size()) * double(cells_.size()); }
   double Flops() const { return 2.0 * double(cells_.size()) * double(cells_.size()); }
 
 private:

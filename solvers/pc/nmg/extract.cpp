@@ -17,34 +17,40 @@ constexpr double kRounding = 1e-12; ///< row sums of this share of the diagonal 
 /// What is wrong with a matrix, by the row that shows it; the smallest row of all ranks is reported.
 struct Complaint {
   enum Kind { kNone, kNotAStar, kNotSymmetric, kRange, kDiagonal };
-  PetscInt row = PETSC_MAX_INT, column = -1;
+  PetscInt row = PETSC_MAX_INT, column = -1; ///< where entries differ, the column is a cell's natural number
   Kind kind = kNone;
-  void Note(Kind what, PetscInt r, PetscInt c) {
-    if (r < row) row = r, column = c, kind = what;
+  std::array<double, 2> entries{}; ///< that differ: of this row, of the other
+  void Note(Kind what, PetscInt r, PetscInt c, const std::array<double, 2> &both = {}) {
+    if (r < row) row = r, column = c, kind = what, entries = both;
   }
 };
 
-PetscErrorCode Report(const char *who, MPI_Comm comm, DM dm, bool natural, const Layout &l, Complaint mine) {
+PetscErrorCode Report(const char *who, MPI_Comm comm, DM dm, const char *natural, const Layout &l, Complaint mine) {
   PetscFunctionBeginUser;
   PetscInt first = mine.row;
   PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, &first, 1, MPIU_INT, MPI_MIN, comm));
   if (first == PETSC_MAX_INT) PetscFunctionReturn(0);
   PetscInt facts[2] = {mine.row == first ? mine.column : -1, mine.row == first ? PetscInt(mine.kind) : 0};
+  std::array<double, 2> entries = mine.row == first ? mine.entries : std::array<double, 2>{};
   PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, facts, 2, MPIU_INT, MPI_MAX, comm));
-  if (natural) { // the matrix was reordered; the user knows its rows by their natural numbers
-    AO order;
-    PetscCall(DMDAGetAO(dm, &order));
-    PetscCall(AOPetscToApplication(order, 1, &first));
-    if (facts[0] >= 0) PetscCall(AOPetscToApplication(order, 1, &facts[0]));
-  }
+  PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, entries.data(), 2, MPI_DOUBLE, MPI_SUM, comm));
+  // Users know the rows of a matrix that was reordered by their natural numbers.
+  const bool natural_column = facts[1] == Complaint::kNotSymmetric;
+  AO order;
+  PetscCall(DMDAGetAO(dm, &order));
+  if (natural) PetscCall(AOPetscToApplication(order, 1, &first));
+  if (natural && !natural_column) PetscCall(AOPetscToApplication(order, 1, &facts[0]));
+  if (!natural && natural_column) PetscCall(AOApplicationToPetsc(order, 1, &facts[0]));
   const char *advice = "use another preconditioner, such as -pc_type gamg or hypre";
   PetscCheck(facts[1] != Complaint::kNotAStar, comm, PETSC_ERR_SUP,
              "%s needs a star stencil (5 points in 2D, 7 in 3D), but row %" PetscInt_FMT " has an entry in column %"
              PetscInt_FMT ", which is not next to it on the grid of %" PetscInt_FMT " x %" PetscInt_FMT " x %" PetscInt_FMT
-             " cells; check the grid or %s",
-             who, first, facts[0], l.n[0], l.n[1], l.n[2], advice);
+             " cells; check the grid%s%s or %s",
+             who, first, facts[0], l.n[0], l.n[1], l.n[2], natural ? ": " : "", natural ? natural : "", advice);
   PetscCheck(facts[1] != Complaint::kNotSymmetric, comm, PETSC_ERR_SUP,
-             "%s needs a symmetric matrix, but row %" PetscInt_FMT " differs from its column; %s", who, first, advice);
+             "%s needs a symmetric matrix, but entry (%" PetscInt_FMT ",%" PetscInt_FMT ") is %.7g and entry (%"
+             PetscInt_FMT ",%" PetscInt_FMT ") is %.7g; %s",
+             who, first, facts[0], entries[0], facts[0], first, entries[1], advice);
   PetscCheck(facts[1] != Complaint::kRange, comm, PETSC_ERR_SUP,
              "%s works in single precision, but the entries of row %" PetscInt_FMT
              " are more than 1e37 times larger or smaller than those of others; scale the system or %s",
@@ -90,10 +96,13 @@ bool Differ(float lower, float upper, float diagonal, float other) {
 /// Sorts matrix entries into the couplings of a stencil.
 class Reader {
 public:
-  Reader(const Box &box, Stencil *stencil) : box_(box), l_(box.layout), stencil_(*stencil) {
+  Reader(const Box &box, Stencil *stencil) : box_(box), l_(box.layout), stencil_(*stencil) {}
+
+  /// Makes room for the entries.
+  void SetUp() {
     stencil_.lower = LowerNeighbours(l_.n, false);
-    stencil_.Allocate(box);
-    upper = box.NewArrays(stencil_.lower.size());
+    stencil_.Allocate(box_);
+    upper = box_.NewArrays(stencil_.lower.size());
     int next = 0;
     for (int a = 2; a >= 0; --a) number_[std::size_t(a)] = l_.n[std::size_t(a)] > 1 ? next++ : -1;
     steps_.fill(0);
@@ -247,7 +256,7 @@ PetscErrorCode BoxOfDMDA(DM dm, std::shared_ptr<Box> *box) {
   PetscMPIInt rank;
   PetscCallMPI(MPI_Comm_rank(PetscObjectComm((PetscObject)dm), &rank));
   const Int3 place{rank % ranks[0], rank / ranks[0] % ranks[1], rank / (ranks[0] * ranks[1])};
-  std::array<std::array<int, 2>, 3> neighbours;
+  HaloExchange::Neighbours neighbours;
   for (std::size_t a = 0; a < 3; ++a) {
     hi[a] = lo[a] + size[a];
     periodic[a] = PetscInt(a) < dim && kind[a] == DM_BOUNDARY_PERIODIC && n[a] > 1;
@@ -260,12 +269,20 @@ PetscErrorCode BoxOfDMDA(DM dm, std::shared_ptr<Box> *box) {
           outside && !periodic[a] ? MPI_PROC_NULL : int(q[0] + ranks[0] * (q[1] + ranks[1] * q[2]));
     }
   }
-  PetscCall(MakeBox(PetscObjectComm((PetscObject)dm), n, lo, hi, periodic, neighbours, box));
+  std::shared_ptr<Messages> messages;
+  PetscCall(Together(PetscObjectComm((PetscObject)dm), [&] {
+    messages = std::make_shared<Messages>();
+    return 0;
+  }));
+  PetscCall(messages->SetUp(PetscObjectComm((PetscObject)dm)));
+  PetscCall(Together(messages->Comm(), [&] {
+    return MakeBox(messages->Comm(), messages, n, lo, hi, periodic, neighbours, box);
+  }));
   PetscFunctionReturn(0);
 }
 
-PetscErrorCode ExtractStencil(const char *who, Mat matrix, DM dm, bool natural, const Box &box, Stencil *stencil,
-                              std::vector<IsolatedRow> *isolated, double *unit) {
+PetscErrorCode ExtractStencil(const char *who, Mat matrix, DM dm, const char *natural, const Box &box,
+                              Stencil *stencil, std::vector<IsolatedRow> *isolated, double *unit) {
   PetscFunctionBeginUser;
   const Layout &l = box.layout;
   MPI_Comm comm = PetscObjectComm((PetscObject)matrix);
@@ -278,8 +295,8 @@ PetscErrorCode ExtractStencil(const char *who, Mat matrix, DM dm, bool natural, 
   PetscCallMPI(MPI_Allreduce(&fits, &everywhere, 1, MPI_INT, MPI_MIN, comm));
   PetscCheck(everywhere, comm, PETSC_ERR_ARG_SIZ,
              "The matrix has %" PetscInt_FMT " rows, the grid of %" PetscInt_FMT " x %" PetscInt_FMT " x %" PetscInt_FMT
-             " has %" PetscInt64_FMT " cells, or they are divided over the ranks in another way; give the right "
-             "-pc_nmg_grid nx,ny,nz", all, l.n[0], l.n[1], l.n[2], cells);
+             " has %" PetscInt64_FMT " cells, or they are divided over the ranks in another way; set the DMDA that "
+             "belongs to the matrix", all, l.n[0], l.n[1], l.n[2], cells);
 
   Mat diagonal_part = matrix, other_part = nullptr;
   const PetscInt *other_columns = nullptr;
@@ -288,18 +305,23 @@ PetscErrorCode ExtractStencil(const char *who, Mat matrix, DM dm, bool natural, 
   if (parallel) PetscCall(MatMPIAIJGetSeqAIJ(matrix, &diagonal_part, &other_part, &other_columns));
   LocalPart own, other;
   std::unordered_map<PetscInt, Int3> ghosts;
-  PetscCall(own.Open(diagonal_part));
-  if (other_part) {
-    PetscCall(other.Open(other_part));
-    PetscCall(GhostCells(dm, l, &ghosts));
-  }
-
+  Reader reader(box, stencil);
+  Array alone; // 1 in cells of isolated rows
+  PetscCall(Together(comm, [&] {
+    PetscFunctionBeginUser;
+    PetscCall(own.Open(diagonal_part));
+    if (other_part) {
+      PetscCall(other.Open(other_part));
+      PetscCall(GhostCells(dm, l, &ghosts));
+    }
+    reader.SetUp();
+    alone = box.NewArray();
+    PetscFunctionReturn(0);
+  }));
   PetscCall(Unit(comm, own, rows, unit));
   const double inverse_unit = 1 / *unit;
-  Reader reader(box, stencil);
   Complaint complaint;
   isolated->clear();
-  Array alone = box.NewArray(); // 1 in cells of isolated rows
   const auto inside = [&l](std::size_t a, PetscInt i) { return l.n[a] == 1 || (i > l.lo[a] && i + 1 < l.hi[a]); };
   const Int3 size{l.hi[0] - l.lo[0], l.hi[1] - l.lo[1], l.hi[2] - l.lo[2]};
   // Any row, entry by entry.
@@ -341,35 +363,44 @@ PetscErrorCode ExtractStencil(const char *who, Mat matrix, DM dm, bool natural, 
     stencil->diagonal[at] = float(diagonal);
     stencil->row_sum[at] = std::fabs(sum) > kRounding * diagonal ? float(sum) : 0;
   };
-  PetscInt row = 0;
-  for (PetscInt k = l.lo[2]; k < l.hi[2]; ++k)
-    for (PetscInt j = l.lo[1]; j < l.hi[1]; ++j, row += size[0]) {
-      const std::size_t at = std::size_t(l.At(l.lo[0], j, k));
-      // Most rows are alike: they are read a line at a time, all but the first and the last.
-      PetscInt without = 0, wrong = 0;
-      const bool own_only = !other_part || other.rows[row + 1] == other.rows[row + size[0] - 1];
-      const bool alike = inside(1, j) && inside(2, k) && size[0] > 2 && own_only &&
-                         reader.TakeLine(at + 1, row + 1, size[0] - 2, own.rows, own.columns, own.values, inverse_unit,
-                                         &without, &wrong);
-      for (PetscInt m = 0; m < size[0]; ++m) {
-        const bool inner = m > 0 && m + 1 < size[0];
-        if (alike && inner && wrong == 0 && without == 0) {
-          m = size[0] - 2;
-          continue;
-        }
-        if (!alike || !inner || wrong > 0 || stencil->diagonal[at + std::size_t(m)] == 0)
-          take(row + m, l.lo[0] + m, j, k, at + std::size_t(m));
+  // A line of rows along the first axis. Most are alike: they are read together, all but the first and the last.
+  const auto take_line = [&](PetscInt row, PetscInt j, PetscInt k) {
+    const std::size_t at = std::size_t(l.At(l.lo[0], j, k));
+    PetscInt without = 0, wrong = 0;
+    const bool own_only = !other_part || other.rows[row + 1] == other.rows[row + size[0] - 1];
+    const bool alike = inside(1, j) && inside(2, k) && size[0] > 2 && own_only &&
+                       reader.TakeLine(at + 1, row + 1, size[0] - 2, own.rows, own.columns, own.values, inverse_unit,
+                                       &without, &wrong);
+    for (PetscInt m = 0; m < size[0]; ++m) {
+      const bool inner = m > 0 && m + 1 < size[0];
+      if (alike && inner && wrong == 0 && without == 0) {
+        m = size[0] - 2;
+        continue;
       }
+      if (!alike || !inner || wrong > 0 || stencil->diagonal[at + std::size_t(m)] == 0)
+        take(row + m, l.lo[0] + m, j, k, at + std::size_t(m));
     }
+  };
+  PetscCall(Together(comm, [&] {
+    PetscInt row = 0;
+    for (PetscInt k = l.lo[2]; k < l.hi[2]; ++k)
+      for (PetscInt j = l.lo[1]; j < l.hi[1]; ++j, row += size[0]) take_line(row, j, k);
+    return 0;
+  }));
   PetscCall(own.Close());
   if (other_part) PetscCall(other.Close());
   PetscCall(Report(who, comm, dm, natural, l, complaint));
 
   // Couplings to isolated rows go; the others must be the same from both sides.
-  std::vector<Array *> arrays = {&alone, &stencil->diagonal};
-  for (Array &u : reader.upper) arrays.push_back(&u);
-  for (Array *array : arrays) PetscCall(box.Exchange(array));
-  row = 0;
+  for (Array *array : {&alone, &stencil->diagonal}) PetscCall(box.Exchange(array));
+  for (Array &upper : reader.upper) PetscCall(box.Exchange(&upper));
+  // The natural number of a neighbour of a local row's cell.
+  const auto natural_number = [&](PetscInt local, const Int3 &step) {
+    Int3 cell{local % size[0], local / size[0] % size[1], local / (size[0] * size[1])};
+    for (std::size_t a = 0; a < 3; ++a) cell[a] = (cell[a] + l.lo[a] + step[a] + l.n[a]) % l.n[a];
+    return cell[0] + l.n[0] * (cell[1] + l.n[1] * cell[2]);
+  };
+  PetscInt row = 0;
   ForRows(l, [&](std::size_t at) {
     const float *__restrict gone = alone.data() + at, *__restrict diagonal = stencil->diagonal.data() + at;
     float *__restrict sum = stencil->row_sum.data() + at;
@@ -390,10 +421,14 @@ PetscErrorCode ExtractStencil(const char *who, Mat matrix, DM dm, bool natural, 
       }
       for (PetscInt i = 0; mismatches && i < size[0]; ++i)
         if (gone[i] == 0 && gone[i + o] == 0 && Differ(lower[i], upper[i + o], diagonal[i], diagonal[i + o]))
-          complaint.Note(Complaint::kNotSymmetric, first + row + i, -1);
+          complaint.Note(Complaint::kNotSymmetric, first + row + i, natural_number(row + i, stencil->lower[c]),
+                         {0 - *unit * double(lower[i]), 0 - *unit * double(upper[i + o])});
     }
     row += size[0];
   });
+  // Reading: units, sums and sizes of a row's entries. Comparing: 4 for what isolated rows leave, 4 for differences.
+  const double axes = double(stencil->lower.size());
+  PetscCall(PetscLogFlops(double(l.OwnedCells()) * (3 * (2 * axes + 1) + 8 * axes)));
   PetscCall(Report(who, comm, dm, natural, l, complaint));
   PetscFunctionReturn(0);
 }

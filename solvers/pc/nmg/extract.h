@@ -17,11 +17,12 @@ struct IsolatedRow {
 PetscErrorCode BoxOfDMDA(DM dm, std::shared_ptr<Box> *box);
 
 /// Reads an AIJ matrix whose rows are the cells of `dm` (one unknown each) into a stencil on `box`, owned values only.
-/// Couplings to isolated rows are left out. Matrices that are not a symmetric star stencil are refused, naming a row that
-/// shows it – by its natural number where the matrix was reordered from there – (PETSC_ERR_SUP). Values are divided by
-/// `unit`, the largest diagonal. Messages start with `who`, the preconditioner's name. Collective.
-PetscErrorCode ExtractStencil(const char *who, Mat matrix, DM dm, bool natural, const Box &box, Stencil *stencil,
-                              std::vector<IsolatedRow> *isolated, double *unit);
+/// Couplings to isolated rows are left out. Matrices that are not a symmetric star stencil are refused, naming entries
+/// that show it (PETSC_ERR_SUP). Where the matrix was reordered from natural ordering, `natural` is advice on that for
+/// the message, and rows go by their natural numbers; otherwise it is null. Values are divided by `unit`, the largest
+/// diagonal. Messages start with `who`, the preconditioner's name. Collective.
+PetscErrorCode ExtractStencil(const char *who, Mat matrix, DM dm, const char *natural, const Box &box,
+                              Stencil *stencil, std::vector<IsolatedRow> *isolated, double *unit);
 
 } // namespace nmg
 } // namespace krylearn

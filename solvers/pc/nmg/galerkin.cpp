@@ -56,14 +56,23 @@ std::vector<Term> Terms(const SplitStencil &split, const Layout &layout, const T
   return terms;
 }
 
+double FlopsPerCoarseCell(const std::vector<Term> &terms) {
+  std::size_t flops = 0;
+  for (const Term &term : terms) flops += 2 + 2 * term.targets.size();
+  return double(flops);
+}
+
 /// A applied to the sums of weights, by place: what is left of the row sums. Exactly zero where all sums are 1 and no row
 /// sum comes in, so singular components stay singular – and whole rows are, which need not be looked at again.
 class AppliedSums {
 public:
   std::vector<Array> arrays; ///< by place
 
-  AppliedSums(const SplitStencil &split, const std::vector<Array> &sums, WorkBox *work)
-      : arrays(work->Take(sums.size())), layout_(work->layout()), neighbours_(sums.size()) {
+  explicit AppliedSums(const Layout &layout) : layout_(layout) {}
+
+  void SetUp(const SplitStencil &split, const std::vector<Array> &sums, WorkBox *work) {
+    arrays = work->Take(sums.size());
+    neighbours_.resize(sums.size());
     for (int s = 0; s < split.Places(); ++s) {
       own_.push_back({sums[std::size_t(s)].data(), split.RowSum(s).data()});
       for (const Int3 &d : split.Directions()) {
@@ -73,6 +82,12 @@ public:
         neighbours_[std::size_t(s)].push_back({{coupling, shift}, {sums[std::size_t(place.s)].data(), place.shift}});
       }
     }
+  }
+
+  double FlopsPerCoarseCell() const {
+    std::size_t flops = 0;
+    for (const auto &neighbours : neighbours_) flops += 1 + 3 * neighbours.size();
+    return double(flops);
   }
 
   /// The row of coarse cells that starts at `at`.
@@ -130,12 +145,18 @@ PetscErrorCode GalerkinProduct(const SplitStencil &split, const Box &coarse, con
                                const std::vector<Array> &sums, float scale, WorkBox *work, Stencil *product) {
   PetscFunctionBeginUser;
   const Layout &l = coarse.layout, &w = work->layout();
-  product->lower = LowerNeighbours(l.n, true);
-  product->Allocate(coarse);
   const PetscInt count = l.hi[0] - l.lo[0];
-
-  const std::vector<Term> terms = Terms(split, w, transfer, *product);
-  AppliedSums applied(split, sums, work);
+  std::vector<Term> terms;
+  AppliedSums applied(w);
+  std::vector<double> sum; // of a row
+  PetscCall(Together(coarse.messages->Comm(), [&] {
+    product->lower = LowerNeighbours(l.n, true);
+    product->Allocate(coarse);
+    terms = Terms(split, w, transfer, *product);
+    applied.SetUp(split, sums, work);
+    sum.resize(std::size_t(count));
+    return 0;
+  }));
   for (PetscInt K = l.lo[2]; K < l.hi[2]; ++K)
     for (PetscInt J = l.lo[1]; J < l.hi[1]; ++J) {
       const std::ptrdiff_t at = w.At(l.lo[0], J, K), to = l.At(l.lo[0], J, K);
@@ -152,9 +173,10 @@ PetscErrorCode GalerkinProduct(const SplitStencil &split, const Box &coarse, con
       }
     }
 
-  std::vector<Array *> fresh;
-  for (Array &array : applied.arrays) fresh.push_back(&array);
-  PetscCall(work->Cells().ExchangeDeep(fresh));
+  ArrayList residuals;
+  for (Array &array : applied.arrays) residuals.Add(&array);
+  PetscCall(work->Cells().ExchangeDeep(residuals));
+  PetscInt64 weighted = 0; // row sums with a weight
   for (PetscInt K = l.lo[2]; K < l.hi[2]; ++K)
     for (PetscInt J = l.lo[1]; J < l.hi[1]; ++J) {
       const std::ptrdiff_t at = l.At(l.lo[0], J, K);
@@ -163,18 +185,18 @@ PetscErrorCode GalerkinProduct(const SplitStencil &split, const Box &coarse, con
         const std::ptrdiff_t back = w.At(l.lo[0], J, K) - w.Offset(link.b);
         const std::size_t s = std::size_t(split.Number(link.s));
         if (!applied.Counts(s, back)) continue;
+        weighted += count;
         const float *__restrict weight = transfer.weights[std::size_t(transfer.Find(link.s, link.b))].data() + back;
         const float *__restrict r = applied.arrays[s].data() + back;
         for (PetscInt i = 0; i < count; ++i) out[i] += scale * weight[i] * r[i];
       }
     }
 
-  fresh.clear();
-  fresh.push_back(&product->row_sum);
-  for (Array &c : product->coupling) fresh.push_back(&c);
+  ArrayList fresh;
+  fresh.Add(&product->row_sum);
+  for (Array &c : product->coupling) fresh.Add(&c);
   PetscCall(coarse.ExchangeDeep(fresh));
   // diagonal = row sum + all couplings; the upper ones are the neighbours' lower ones.
-  std::vector<double> sum(std::size_t(count), 0.0);
   for (PetscInt K = l.lo[2]; K < l.hi[2]; ++K)
     for (PetscInt J = l.lo[1]; J < l.hi[1]; ++J) {
       const std::ptrdiff_t at = l.At(l.lo[0], J, K);
@@ -186,7 +208,13 @@ PetscErrorCode GalerkinProduct(const SplitStencil &split, const Box &coarse, con
       for (PetscInt i = 0; i < count; ++i)
         product->diagonal[std::size_t(at + i)] = float(std::max(sum[std::size_t(i)], 0.0));
     }
-  PetscCall(coarse.ExchangeDeep({&product->diagonal}));
+  // Row sums: three a weight, where rows have any. The diagonal: two additions a coupling.
+  PetscCall(PetscLogFlops(double(l.OwnedCells()) * (FlopsPerCoarseCell(terms) + applied.FlopsPerCoarseCell() +
+                                                    2 * double(product->lower.size())) +
+                          3 * double(weighted)));
+  ArrayList diagonal;
+  diagonal.Add(&product->diagonal);
+  PetscCall(coarse.ExchangeDeep(diagonal));
   PetscFunctionReturn(0);
 }
 

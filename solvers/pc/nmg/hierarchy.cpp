@@ -28,6 +28,12 @@ constexpr PetscInt64 kTrialCells = 40000, kTrialShare = 60;
 constexpr int kTrialSteps = 4;
 constexpr double kGoodSolver = 0.5;
 
+/// An axis that is periodic with an odd number of cells: between its last and its first coarse cell there would be no
+/// room for a fine one.
+bool OddCircle(const Box &box, std::size_t axis) {
+  return box.periodic[axis] && box.layout.n[axis] > 2 && box.layout.n[axis] % 2 != 0;
+}
+
 PetscInt64 CellCount(const Int3 &n) { return PetscInt64(n[0]) * n[1] * n[2]; }
 
 /// Owned cells that every rank has left on an axis of the next level, if it is coarsened by `factor`.
@@ -49,9 +55,12 @@ PetscErrorCode GatherStencil(Replica *replica, Stencil *stencil) {
   PetscFunctionBeginUser;
   const Box &whole = *replica->Whole();
   Stencil all;
-  all.lower = stencil->lower;
-  all.Allocate(whole);
-  const std::vector<Array *> from = stencil->Arrays(), to = all.Arrays();
+  PetscCall(Together(whole.messages->Comm(), [&] {
+    all.lower = stencil->lower;
+    all.Allocate(whole);
+    return 0;
+  }));
+  const ArrayList from = stencil->Arrays(), to = all.Arrays();
   for (std::size_t i = 0; i < from.size(); ++i) PetscCall(replica->Gather(*from[i], to[i]));
   *stencil = std::move(all);
   PetscFunctionReturn(0);
@@ -83,16 +92,16 @@ PetscErrorCode IsAnisotropic(const Box &box, const Stencil &stencil, bool *aniso
 
 /// Steps of Chebyshev iteration. Short and long ones alternate, from the ends inwards: in order of their size, what one
 /// step rounds the later ones would magnify a thousandfold and more.
-std::vector<float> ChebyshevWeights(double largest, PetscInt sweeps, double part) {
-  std::vector<float> weights(std::size_t(sweeps), 0);
-  if (!(largest > 0)) return weights; // a level without unknowns
+void ChebyshevWeights(double largest, double part, std::vector<float> *weights) {
+  const PetscInt sweeps = PetscInt(weights->size());
+  std::fill(weights->begin(), weights->end(), 0.0f);
+  if (!(largest > 0)) return; // a level without unknowns
   const double low = part * largest, centre = (largest + low) / 2, radius = (largest - low) / 2;
   for (PetscInt k = 0; k < sweeps; ++k) {
     const PetscInt root = k % 2 == 0 ? k / 2 : sweeps - 1 - k / 2;
-    weights[std::size_t(k)] =
+    (*weights)[std::size_t(k)] =
         float(1 / (centre + radius * std::cos(PETSC_PI * (2 * double(root) + 1) / (2 * double(sweeps)))));
   }
-  return weights;
 }
 
 } // namespace
@@ -105,7 +114,10 @@ PetscErrorCode Hierarchy::SetUp(std::shared_ptr<Box> box, Stencil *stencil, cons
   PetscInt fewest;
   PetscCall(FewestCells(*box, {2, 2, 2}, &fewest));
   if (fewest < Box::kGhosts) {
-    root_.reset(new Replica);
+    PetscCall(Together(box->comm, [&] {
+      root_.reset(new Replica);
+      return 0;
+    }));
     PetscCall(root_->SetUp(box));
     PetscCall(GatherStencil(root_.get(), stencil));
     box = root_->Whole();
@@ -120,8 +132,20 @@ PetscErrorCode Hierarchy::SetUp(std::shared_ptr<Box> box, Stencil *stencil, cons
   for (bool done = false; !done;) PetscCall(Coarsen(stencil, &done));
   Level &last = *levels_.back();
   exact_ = CellCount(last.box->layout.n) <= kExactCells;
-  if (exact_) PetscCall(coarsest_.SetUp(*last.box, *stencil));
-  else last.weights = ChebyshevWeights(last.largest, kCoarsestSweeps, kCoarsestPart);
+  // Every rank solves it, and all have to come to the same verdict.
+  MPI_Comm comm = last.box->messages->Comm();
+  int definite = 1;
+  PetscCall(Together(comm, [&] {
+    if (exact_) definite = coarsest_.SetUp(*last.box, *stencil);
+    else last.weights.resize(std::size_t(kCoarsestSweeps));
+    return 0;
+  }));
+  PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, &definite, 1, MPI_INT, MPI_MIN, comm));
+  PetscCheck(definite, comm, PETSC_ERR_MAT_CH_ZRPVT,
+             "The matrix is not positive definite, even on the coarsest level of the multigrid; PCNMG serves symmetric "
+             "positive (semi-)definite matrices only");
+  if (exact_) PetscCall(PetscLogFlops(coarsest_.SetUpFlops()));
+  else ChebyshevWeights(last.largest, kCoarsestPart, &last.weights);
   PetscCall(ChooseVisits(anisotropic));
   PetscFunctionReturn(0);
 }
@@ -133,11 +157,13 @@ PetscErrorCode Hierarchy::SetUp(std::shared_ptr<Box> box, Stencil *stencil, cons
 PetscErrorCode Hierarchy::ChooseVisits(bool anisotropic) {
   PetscFunctionBeginUser;
   const std::size_t count = levels_.size();
-  const auto visit = [this](std::size_t l, int visits) {
-    levels_[l]->visits = visits;
-    levels_[l]->sum = visits > 1 ? levels_[l]->box->NewArray() : Array();
-  };
-  for (std::size_t l = 1; l + 1 < count; ++l) visit(l, options_.cycle == Cycle::kV ? 1 : 2);
+  PetscCall(Together(levels_[0]->box->messages->Comm(), [&] {
+    for (std::size_t l = 1; l + 1 < count && options_.cycle != Cycle::kV; ++l) {
+      levels_[l]->visits = 2;
+      levels_[l]->sum = levels_[l]->box->NewArray();
+    }
+    return 0;
+  }));
   if (options_.cycle != Cycle::kAuto) PetscFunctionReturn(0);
   std::size_t tried = 1;
   const PetscInt64 most = std::max(kTrialCells, CellCount(levels_[0]->box->layout.n) / kTrialShare);
@@ -149,28 +175,38 @@ PetscErrorCode Hierarchy::ChooseVisits(bool anisotropic) {
         *levels_[tried]->box, levels_[tried]->stencil, kTrialSteps,
         [&](Array *b, Array *x) { return RunCycle(tried, b, x); }, &smallest));
   if (smallest < kGoodSolver) PetscFunctionReturn(0);
-  for (std::size_t l = 1; l <= tried; ++l) visit(l, 1);
+  for (std::size_t l = 1; l <= tried; ++l) {
+    levels_[l]->visits = 1;
+    levels_[l]->sum = Array();
+  }
   PetscFunctionReturn(0);
 }
 
 PetscErrorCode Hierarchy::AddLevel(std::shared_ptr<Box> box, const Stencil &stencil) {
   PetscFunctionBeginUser;
-  levels_.emplace_back(new Level);
+  const bool finest = levels_.empty();
+  PetscCall(Together(box->messages->Comm(), [&] {
+    levels_.emplace_back(new Level);
+    Level &level = *levels_.back();
+    level.box = box;
+    level.weights.resize(std::size_t(sweeps_));
+    level.stencil.SetUp(*box, stencil);
+    level.t = box->NewArray();
+    // The finest level works in the caller's arrays.
+    if (!finest || root_)
+      for (Array *array : {&level.b, &level.x}) *array = box->NewArray();
+    return 0;
+  }));
   Level &level = *levels_.back();
-  level.box = std::move(box);
-  level.stencil.SetUp(*level.box, stencil);
-  level.t = level.box->NewArray();
-  // The finest level works in the caller's arrays.
-  if (levels_.size() > 1 || root_)
-    for (Array *array : {&level.b, &level.x}) *array = level.box->NewArray();
+  PetscCall(PetscLogFlops(double(level.box->layout.OwnedCells()) * level.stencil.SetUpFlopsPerCell()));
   PetscCall(GershgorinBound(*level.box, stencil, &level.largest));
   // The finest level gets close to its bound of 2.
-  if (levels_.size() > 1 && level.largest > 0) {
+  if (!finest && level.largest > 0) {
     double estimate;
     PetscCall(LargestEigenvalue(*level.box, stencil, level.stencil, {&level.x, &level.t, &level.b}, &estimate));
     level.largest = std::min(level.largest, estimate);
   }
-  level.weights = ChebyshevWeights(level.largest, sweeps_, low_);
+  ChebyshevWeights(level.largest, low_, &level.weights);
   PetscFunctionReturn(0);
 }
 
@@ -182,8 +218,7 @@ PetscErrorCode Hierarchy::Coarsen(Stencil *stencil, bool *done) {
   PetscCallMPI(MPI_Comm_size(level.box->comm, &ranks));
   Int3 factor, n, lo, hi;
   for (std::size_t d = 0; d < 3; ++d) {
-    const bool odd_circle = level.box->periodic[d] && l.n[d] % 2 != 0;
-    factor[d] = l.n[d] > 2 && !odd_circle ? 2 : 1;
+    factor[d] = l.n[d] > 2 && !OddCircle(*level.box, d) ? 2 : 1;
     n[d] = (l.n[d] + factor[d] - 1) / factor[d];
     lo[d] = (l.lo[d] + factor[d] - 1) / factor[d];
     hi[d] = (l.hi[d] + factor[d] - 1) / factor[d];
@@ -197,23 +232,35 @@ PetscErrorCode Hierarchy::Coarsen(Stencil *stencil, bool *done) {
   PetscCheck(fewest >= Box::kGhosts || ranks == 1, level.box->comm, PETSC_ERR_SUP,
              "PCNMG needs at least %" PetscInt_FMT " cells a rank and axis; use fewer ranks for this grid",
              2 * Box::kGhosts);
-  PetscCall(MakeBox(level.box->comm, n, lo, hi, level.box->periodic, level.box->neighbours, &level.coarse));
-  level.transfer.SetUp(level.box, level.coarse, factor);
+  // Ranks that hold a level whole may still fail alone.
+  MPI_Comm comm = level.box->messages->Comm();
   WorkBox work;
-  PetscCall(work.SetUp(*level.coarse, WorkArrays(*stencil, level.transfer)));
   SplitStencil split;
-  split.SetUp(*level.box, *stencil, factor, &work);
+  PetscCall(Together(comm, [&] {
+    PetscFunctionBeginUser;
+    PetscCall(
+        MakeBox(level.box->comm, level.box->messages, n, lo, hi, level.box->periodic, level.box->neighbours,
+                &level.coarse));
+    level.transfer.SetUp(level.box, level.coarse, factor);
+    PetscCall(work.SetUp(*level.coarse, WorkArrays(*stencil, level.transfer)));
+    split.SetUp(*level.box, *stencil, factor, &work);
+    PetscFunctionReturn(0);
+  }));
   std::vector<Array> sums;
   Stencil coarse;
   // Piecewise constants make the coarse operator twice too stiff along a coarsened axis.
   const bool constant = options_.weights == Weights::kConstant;
-  if (constant) ConstantWeights(split, &work, &level.transfer, &sums);
+  if (constant) PetscCall(ConstantWeights(split, &work, &level.transfer, &sums));
   else PetscCall(BlackBoxWeights(split, &work, &level.transfer, &sums));
   PetscCall(GalerkinProduct(split, *level.coarse, level.transfer, sums, constant ? 0.5f : 1.0f, &work, &coarse));
 
-  std::vector<const Array *> diagonals;
-  for (const Link &link : level.transfer.Links()) diagonals.push_back(&split.Diagonal(split.Number(link.s)));
-  level.transfer.Pack(work, diagonals, coarse.diagonal);
+  PetscCall(Together(comm, [&] {
+    std::vector<const Array *> diagonals;
+    for (const Link &link : level.transfer.Links()) diagonals.push_back(&split.Diagonal(split.Number(link.s)));
+    level.transfer.Pack(work, diagonals, coarse.diagonal);
+    return 0;
+  }));
+  PetscCall(PetscLogFlops(double(level.coarse->layout.OwnedCells()) * level.transfer.PackFlopsPerCoarseCell()));
 
   const bool replicate = ranks > 1 && (stuck || CellCount(n) <= options_.replicate || fewest < 2 * Box::kGhosts);
   if (!replicate) {
@@ -221,10 +268,13 @@ PetscErrorCode Hierarchy::Coarsen(Stencil *stencil, bool *done) {
     PetscCall(AddLevel(level.coarse, *stencil));
     PetscFunctionReturn(0);
   }
-  level.replica.reset(new Replica);
+  PetscCall(Together(comm, [&] {
+    level.replica.reset(new Replica);
+    level.coarse_b = level.coarse->NewArray();
+    level.coarse_x = level.coarse->NewArray();
+    return 0;
+  }));
   PetscCall(level.replica->SetUp(level.coarse));
-  level.coarse_b = level.coarse->NewArray();
-  level.coarse_x = level.coarse->NewArray();
   *stencil = std::move(coarse);
   PetscCall(GatherStencil(level.replica.get(), stencil));
   const std::shared_ptr<Box> &whole = level.replica->Whole();
@@ -326,7 +376,8 @@ std::vector<Hierarchy::LevelInfo> Hierarchy::Info() const {
     if (l > 0 && levels_[l - 1]->replica) replicated = true;
     visits *= level.visits;
     const bool exact = exact_ && l + 1 == levels_.size();
-    info.push_back({level.box->layout.n, replicated, exact, level.stencil.Couplings(), level.largest, visits});
+    info.push_back({level.box->layout.n, replicated, exact, level.stencil.Couplings(), level.largest, visits, {}});
+    for (std::size_t d = 0; d < 3 && !exact; ++d) info.back().odd_circle[d] = OddCircle(*level.box, d);
   }
   return info;
 }

@@ -43,6 +43,7 @@ public:
     std::size_t couplings;
     double largest_eigenvalue;
     PetscInt visits; ///< in one cycle
+    std::array<bool, 3> odd_circle; ///< axes that cannot be coarsened
   };
   std::vector<LevelInfo> Info() const;
   PetscInt Sweeps() const { return sweeps_; }

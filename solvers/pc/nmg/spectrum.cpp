@@ -14,6 +14,11 @@ constexpr double kLanczosMargin = 1.1;
 struct Tridiagonal {
   std::vector<double> diagonal, beside;
 
+  void Reserve(int rows) {
+    diagonal.reserve(std::size_t(rows));
+    beside.reserve(std::size_t(rows));
+  }
+
   double Radius() const {
     double radius = 0;
     for (std::size_t i = 0; i < diagonal.size(); ++i)
@@ -82,7 +87,11 @@ PetscErrorCode GershgorinBound(const Box &box, const Stencil &stencil, double *r
   const Layout &l = box.layout;
   float bound = 0;
   const PetscInt count = l.hi[0] - l.lo[0];
-  std::vector<float> sum(std::size_t(count), 0.0f);
+  std::vector<float> sum;
+  PetscCall(Together(box.messages->Comm(), [&] {
+    sum.resize(std::size_t(count));
+    return 0;
+  }));
   ForRows(l, [&](std::size_t row) {
     std::fill(sum.begin(), sum.end(), 0.0f);
     for (std::size_t c = 0; c < stencil.lower.size(); ++c) {
@@ -93,6 +102,7 @@ PetscErrorCode GershgorinBound(const Box &box, const Stencil &stencil, double *r
 #pragma omp simd reduction(max : bound)
     for (PetscInt i = 0; i < count; ++i) bound = std::max(bound, diagonal[i] > 0 ? 1 + sum[std::size_t(i)] / diagonal[i] : 0);
   });
+  PetscCall(PetscLogFlops(double(l.OwnedCells()) * (2 * double(stencil.lower.size()) + 2)));
   PetscCallMPI(MPI_Allreduce(MPI_IN_PLACE, &bound, 1, MPI_FLOAT, MPI_MAX, box.comm));
   *result = bound;
   PetscFunctionReturn(0);
@@ -102,12 +112,17 @@ PetscErrorCode LargestEigenvalue(const Box &box, const Stencil &stencil, const S
                                  const std::array<Array *, 3> &work, double *value) {
   PetscFunctionBeginUser;
   Array &v = *work[0], &w = *work[1], &before = *work[2];
-  Array zero = box.NewArray();
+  Array zero;
+  Tridiagonal t;
+  PetscCall(Together(box.messages->Comm(), [&] {
+    zero = box.NewArray();
+    t.Reserve(kLanczosSteps);
+    return 0;
+  }));
   FillRandom(box, &v);
   ForOwned(box.layout, [&](PetscInt, PetscInt, PetscInt, std::size_t at) {
     if (!(stencil.diagonal[at] > 0)) v[at] = 0;
   });
-  Tridiagonal t;
   double length;
   PetscCall(Dot(box, v, v, &length));
   length = std::sqrt(length);
@@ -136,6 +151,8 @@ PetscErrorCode LargestEigenvalue(const Box &box, const Stencil &stencil, const S
     length = std::sqrt(length);
     t.beside.push_back(length);
   }
+  // Of a step: the residual, two products of vectors, a scaling and an update.
+  PetscCall(PetscLogFlops(double(t.diagonal.size()) * double(box.layout.OwnedCells()) * (scaled.FlopsPerCell() + 10)));
   *value = t.diagonal.empty() ? 0 : kLanczosMargin * t.Eigenvalue(int(t.diagonal.size()) - 1);
   for (Array *array : work) std::fill(array->begin(), array->end(), 0.0f);
   PetscFunctionReturn(0);
@@ -144,14 +161,19 @@ PetscErrorCode LargestEigenvalue(const Box &box, const Stencil &stencil, const S
 PetscErrorCode SmallestRitzValue(const Box &box, const ScaledStencil &scaled, int steps,
                                  const std::function<PetscErrorCode(Array *b, Array *x)> &solve, double *value) {
   PetscFunctionBeginUser;
-  std::vector<Array> arrays = box.NewArrays(5);
+  std::vector<Array> arrays;
+  Tridiagonal t; // of the Lanczos process that conjugate gradients imply
+  PetscCall(Together(box.messages->Comm(), [&] {
+    arrays = box.NewArrays(5);
+    t.Reserve(steps);
+    return 0;
+  }));
   Array &r = arrays[0], &z = arrays[1], &p = arrays[2], &q = arrays[3], &zero = arrays[4];
   // A B times a random vector is nearly that vector, but without a null vector's share.
   FillRandom(box, &q);
   PetscCall(solve(&q, &z));
   PetscCall(box.Exchange(&z));
   scaled.Residual(box, zero, z, &r);
-  Tridiagonal t; // of the Lanczos process that conjugate gradients imply
   double product = 0, before = 0, step = 0;
   for (int n = 0; n < steps; ++n) {
     PetscCall(solve(&r, &z));
@@ -176,6 +198,9 @@ PetscErrorCode SmallestRitzValue(const Box &box, const ScaledStencil &scaled, in
       for (PetscInt i = 0; i < count; ++i) to[i] += float(step) * from[i];
     });
   }
+  // Beside what `solve` logs: the residual, two products of vectors and two updates a step; one residual before.
+  const double cells = double(box.layout.OwnedCells());
+  PetscCall(PetscLogFlops(cells * (double(t.diagonal.size()) * (scaled.FlopsPerCell() + 8) + scaled.FlopsPerCell())));
   *value = t.diagonal.empty() ? 1 : t.Eigenvalue(0);
   PetscFunctionReturn(0);
 }

@@ -144,9 +144,10 @@ Array Stencil::Scale() const {
   return scale;
 }
 
-std::vector<Array *> Stencil::Arrays() {
-  std::vector<Array *> all = {&diagonal, &row_sum};
-  for (Array &c : coupling) all.push_back(&c);
+ArrayList Stencil::Arrays() {
+  ArrayList all;
+  for (Array *array : {&diagonal, &row_sum}) all.Add(array);
+  for (Array &c : coupling) all.Add(&c);
   return all;
 }
 

@@ -18,7 +18,7 @@ struct Stencil {
   Array diagonal, row_sum;
   /// Number of a lower direction, -1 if it is none.
   int Find(const Int3 &direction) const;
-  std::vector<Array *> Arrays();
+  ArrayList Arrays();
   /// Makes all arrays, zero, for the directions in `lower`.
   void Allocate(const Box &box);
   /// D^(-1/2), 0 in cells without an unknown.
@@ -30,6 +30,8 @@ struct Stencil {
 class ScaledStencil {
 public:
   void SetUp(const Box &box, const Stencil &stencil);
+  /// What a set-up takes: D^(-1/2), and two multiplications a coupling.
+  double SetUpFlopsPerCell() const { return 2.0 * double(couplings_) + 2; }
   /// x = the result of the two Jacobi sweeps w1, w2 from a zero guess. Ghosts of b are needed.
   void FirstSweeps(const Box &box, float w1, float w2, const Array &b, Array *x) const;
   /// out = x + w (b - A x). Ghosts of x are needed.

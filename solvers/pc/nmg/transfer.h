@@ -34,6 +34,8 @@ public:
   void Restrict(const Array &fine, Array *coarse) const;
   /// fine += P coarse. Ghosts of coarse are needed.
   void AddProlonged(const Array &coarse, Array *fine) const;
+  /// What Pack takes: a division, a root and a multiplication a weight.
+  double PackFlopsPerCoarseCell() const { return 3.0 * double(links_.size()); }
   double FlopsPerCoarseCell() const { return 2.0 * double(links_.size()); }
 
 private:

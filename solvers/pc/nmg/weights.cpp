@@ -58,6 +58,14 @@ public:
     sum_.resize(count);
   }
 
+  /// Of a cell: for each group its couplings lumped, three for the sums, two for each link; at the end two denominators,
+  /// two divisions, and the normalisation.
+  double FlopsPerCell() const {
+    std::size_t flops = 4 + own_.size();
+    for (const Group &g : groups_) flops += g.parts.size() + 3 + 2 * g.links.size();
+    return double(flops);
+  }
+
   void Build(PetscInt J, PetscInt K) {
     const Layout &l = coarse_.layout;
     const std::ptrdiff_t at = l.At(l.lo[0], J, K);
@@ -140,40 +148,57 @@ void Inject(const SplitStencil &split, const Layout &l, int s, Transfer *transfe
     }
 }
 
-/// Room for weights and sums.
-void Make(const SplitStencil &split, WorkBox *work, Transfer *transfer, std::vector<Array> *sums) {
-  transfer->weights = work->Take(transfer->Links().size());
-  *sums = work->Take(std::size_t(split.Places()));
+/// Room for weights and sums. Collective.
+PetscErrorCode Make(const SplitStencil &split, WorkBox *work, Transfer *transfer, std::vector<Array> *sums) {
+  PetscFunctionBeginUser;
+  PetscCall(Together(work->Cells().messages->Comm(), [&] {
+    transfer->weights = work->Take(transfer->Links().size());
+    *sums = work->Take(std::size_t(split.Places()));
+    return 0;
+  }));
+  PetscFunctionReturn(0);
+}
+
+/// The weights of all fine cells whose place is odd along so many axes.
+PetscErrorCode BuildOdd(int odd, const SplitStencil &split, const Box &cells, Transfer *transfer,
+                        std::vector<Array> *sums) {
+  PetscFunctionBeginUser;
+  const Layout &l = cells.layout;
+  std::vector<RowWeights> rows;
+  for (int s = 0; s < split.Places(); ++s)
+    if (Odd(split.Position(s)) == odd) rows.emplace_back(split, cells, transfer, sums, s);
+  for (PetscInt K = l.lo[2]; K < l.hi[2]; ++K)
+    for (PetscInt J = l.lo[1]; J < l.hi[1]; ++J)
+      for (RowWeights &row : rows) row.Build(J, K);
+  for (const RowWeights &row : rows) PetscCall(PetscLogFlops(double(l.OwnedCells()) * row.FlopsPerCell()));
+  PetscFunctionReturn(0);
 }
 
 } // namespace
 
-void ConstantWeights(const SplitStencil &split, WorkBox *work, Transfer *transfer, std::vector<Array> *sums) {
-  Make(split, work, transfer, sums);
+PetscErrorCode ConstantWeights(const SplitStencil &split, WorkBox *work, Transfer *transfer,
+                               std::vector<Array> *sums) {
+  PetscFunctionBeginUser;
+  PetscCall(Make(split, work, transfer, sums));
   for (int s = 0; s < split.Places(); ++s) Inject(split, work->layout(), s, transfer, sums);
+  PetscFunctionReturn(0);
 }
 
 PetscErrorCode BlackBoxWeights(const SplitStencil &split, WorkBox *work, Transfer *transfer,
                                std::vector<Array> *sums) {
   PetscFunctionBeginUser;
-  const Layout &l = work->layout();
-  Make(split, work, transfer, sums);
-  Inject(split, l, 0, transfer, sums);
+  PetscCall(Make(split, work, transfer, sums));
+  Inject(split, work->layout(), 0, transfer, sums);
+  const Box &cells = work->Cells();
   for (int odd = 1; odd <= 3; ++odd) {
-    std::vector<Array *> fresh;
-    std::vector<RowWeights> rows;
-    for (int s = 0; s < split.Places(); ++s) {
-      if (Odd(split.Position(s)) != odd) continue;
-      rows.emplace_back(split, work->Cells(), transfer, sums, s);
-      fresh.push_back(&(*sums)[std::size_t(s)]);
-      for (std::size_t n = 0; n < transfer->Links().size(); ++n)
-        if (transfer->Links()[n].s == split.Position(s)) fresh.push_back(&transfer->weights[n]);
-    }
-    for (PetscInt K = l.lo[2]; K < l.hi[2]; ++K)
-      for (PetscInt J = l.lo[1]; J < l.hi[1]; ++J)
-        for (RowWeights &row : rows) row.Build(J, K);
+    PetscCall(Together(cells.messages->Comm(), [&] { return BuildOdd(odd, split, cells, transfer, sums); }));
     // Cells between more parents read those between fewer, across the boundaries of ranks too.
-    PetscCall(work->Cells().ExchangeDeep(fresh));
+    ArrayList fresh;
+    for (int s = 0; s < split.Places(); ++s)
+      if (Odd(split.Position(s)) == odd) fresh.Add(&(*sums)[std::size_t(s)]);
+    for (std::size_t n = 0; n < transfer->Links().size(); ++n)
+      if (Odd(transfer->Links()[n].s) == odd) fresh.Add(&transfer->weights[n]);
+    PetscCall(cells.ExchangeDeep(fresh));
   }
   PetscFunctionReturn(0);
 }

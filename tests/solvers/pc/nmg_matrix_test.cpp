@@ -136,6 +136,39 @@ TEST(NmgMatrix, RefusesEntriesOfFarCellsOnOtherRanks) {
   }
 }
 
+TEST(NmgMatrix, RefusesANonsymmetricMatrixOfADMDAByItsOwnNumbers) {
+  // Across a periodic side, between ranks where there are several.
+  ModelSpec spec = Dirichlet({12, 10, 1});
+  spec.periodic = {false, true, false};
+  Model m;
+  MakeModel(PETSC_COMM_WORLD, spec, &m);
+  AO order;
+  PetscInt pair[2] = {5, 5 + 9 * 12};
+  ASSERT_PETSC_OK(DMDAGetAO(m.dm, &order));
+  ASSERT_PETSC_OK(AOApplicationToPetsc(order, 2, pair));
+  if (Rank() == 0) { ASSERT_PETSC_OK(MatSetValue(m.A, pair[0], pair[1], -3, INSERT_VALUES)); }
+  ASSERT_PETSC_OK(MatAssemblyBegin(m.A, MAT_FINAL_ASSEMBLY));
+  ASSERT_PETSC_OK(MatAssemblyEnd(m.A, MAT_FINAL_ASSEMBLY));
+  Solver solver(m.A);
+  const std::string one = std::to_string(pair[0]), other = std::to_string(pair[1]);
+  EXPECT_REFUSED(KSPSetUp(solver.ksp),
+                 "entry (" + one + "," + other + ") is -3 and entry (" + other + "," + one + ") is -1");
+}
+
+TEST(NmgMatrix, SaysWhatNaturalOrderingIsWhereEntriesDoNotFitIt) {
+  const Cell n{12, 10, 1};
+  Model m, natural;
+  MakeModel(PETSC_COMM_WORLD, Dirichlet(n), &m);
+  MakeNaturalModel(Dirichlet(n), &natural);
+  EXPECT_REFUSED(BuildNmg(natural.A, {10, 12, 1}), "-pc_nmg_grid is for natural ordering");
+  EXPECT_REFUSED(BuildNmg(natural.A, {10, 12, 1}), "set the DMDA with KSPSetDM() instead");
+  PetscInt across; // ranks beside each other along the first axis break the ordering
+  ASSERT_PETSC_OK(DMDAGetInfo(m.dm, nullptr, nullptr, nullptr, nullptr, &across, nullptr, nullptr, nullptr, nullptr,
+                              nullptr, nullptr, nullptr, nullptr));
+  if (across == 1) EXPECT_PETSC_OK(BuildNmg(m.A, n));
+  else EXPECT_REFUSED(BuildNmg(m.A, n), "leave it out, since the matrix has a DMDA, which numbers rank by rank");
+}
+
 TEST(NmgMatrix, RefusesANonsymmetricMatrixNamingTheRow) {
   const Cell n{12, 10, 1};
   Model m;
@@ -144,7 +177,7 @@ TEST(NmgMatrix, RefusesANonsymmetricMatrixNamingTheRow) {
       for (auto &entry : *entries)
         if (entry.first == 99) entry.second = -1.1;
   });
-  EXPECT_REFUSED(BuildNmg(m.A, n), "needs a symmetric matrix, but row 100 differs");
+  EXPECT_REFUSED(BuildNmg(m.A, n), "needs a symmetric matrix, but entry (100,99) is -1.1 and entry (99,100) is -1;");
   // An entry on one side only.
   Model half;
   MakeNaturalModel(Dirichlet(n), &half, [](PetscInt row, Row *entries) {
@@ -152,7 +185,7 @@ TEST(NmgMatrix, RefusesANonsymmetricMatrixNamingTheRow) {
                                                  [](const auto &entry) { return entry.first == 62; }),
                                   entries->end());
   });
-  EXPECT_REFUSED(BuildNmg(half.A, n), "needs a symmetric matrix, but row 62 differs");
+  EXPECT_REFUSED(BuildNmg(half.A, n), "needs a symmetric matrix, but entry (62,50) is -1 and entry (50,62) is 0;");
 }
 
 TEST(NmgMatrix, RefusesDiagonalsThatAreNotPositiveNamingTheRow) {
@@ -200,7 +233,7 @@ TEST(NmgMatrix, RefusesCouplingsThatDifferBesideAStiffCell) {
       if (row == 100 && entry.first == 99) entry.second = -3.9;
     }
   });
-  EXPECT_REFUSED(BuildNmg(m.A, n), "needs a symmetric matrix, but row 100 differs");
+  EXPECT_REFUSED(BuildNmg(m.A, n), "needs a symmetric matrix, but entry (100,99) is -3.9 and entry (99,100) is -1;");
 }
 
 TEST(NmgMatrix, RefusesNotANumber) {

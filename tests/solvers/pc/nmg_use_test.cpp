@@ -188,25 +188,83 @@ TEST(NmgUse, RefusesNonsense) {
   ASSERT_PETSC_OK(PetscOptionsSetValue(nullptr, "-pc_nmg_grid", "8"));
   EXPECT_REFUSED(PCSetFromOptions(pc), "two numbers (2D) or three (3D)");
   ASSERT_PETSC_OK(PetscOptionsClearValue(nullptr, "-pc_nmg_grid"));
+  const struct {
+    const char *key, *value, *message;
+  } table[] = {
+      {"-pc_nmg_weights", "", "no weights ''; there are constant, blackbox"},
+      {"-pc_nmg_cycle", "", "no cycle ''; there are v, w, auto"},
+      {"-pc_nmg_cycle", nullptr, "no cycle ''; there are v, w, auto"},
+      {"-pc_nmg_cycle", "nosuch", "no cycle 'nosuch'"},
+  };
+  for (const auto &row : table) {
+    ASSERT_PETSC_OK(PetscOptionsSetValue(nullptr, row.key, row.value));
+    EXPECT_REFUSED(PCSetFromOptions(pc), row.message);
+    ASSERT_PETSC_OK(PetscOptionsClearValue(nullptr, row.key));
+  }
   ASSERT_PETSC_OK(PCDestroy(&pc));
+}
+
+TEST(NmgUse, RefusesMisspeltKeysWithTheNearest) {
+  PC pc;
+  ASSERT_PETSC_OK(PCCreate(PETSC_COMM_WORLD, &pc));
+  ASSERT_PETSC_OK(PCSetType(pc, PCNMG));
+  ASSERT_PETSC_OK(PCSetOptionsPrefix(pc, "my_"));
+  const struct {
+    const char *key, *message; ///< none: of no concern
+  } table[] = {
+      {"-my_pc_nmg_cylce", "unknown option -my_pc_nmg_cylce; did you mean -my_pc_nmg_cycle?"},
+      {"-my_pc_nmg_xyzzyx", "unknown option -my_pc_nmg_xyzzyx; see -help"},
+      {"-pc_nmg_cylce", nullptr},
+      {"-their_pc_nmg_cylce", nullptr},
+      {"-my_pc_nmg_cycle", nullptr},
+  };
+  for (const auto &row : table) {
+    ASSERT_PETSC_OK(PetscOptionsSetValue(nullptr, row.key, "w"));
+    if (row.message) EXPECT_REFUSED(PCSetFromOptions(pc), row.message);
+    else EXPECT_PETSC_OK(PCSetFromOptions(pc)) << row.key;
+    ASSERT_PETSC_OK(PetscOptionsClearValue(nullptr, row.key));
+  }
+  ASSERT_PETSC_OK(PCDestroy(&pc));
+}
+
+/// What PCView() prints, on the first rank.
+std::string View(PC pc) {
+  PetscViewer viewer;
+  char *buffer = nullptr;
+  std::size_t length = 0;
+  FILE *memory = open_memstream(&buffer, &length);
+  EXPECT_PETSC_OK(PetscViewerASCIIOpenWithFILE(PETSC_COMM_WORLD, memory, &viewer));
+  EXPECT_PETSC_OK(PCView(pc, viewer));
+  EXPECT_PETSC_OK(PetscViewerDestroy(&viewer));
+  std::fclose(memory);
+  const std::string seen(buffer, length);
+  std::free(buffer);
+  return seen;
+}
+
+TEST(NmgUse, ViewTellsOfAxesThatAreNotCoarsened) {
+  ModelSpec spec = Dirichlet({15, 24, 1});
+  for (const bool periodic : {false, true}) {
+    spec.periodic = {periodic, false, false};
+    Model m;
+    MakeModel(PETSC_COMM_WORLD, spec, &m);
+    Solver solver(m.A);
+    ASSERT_PETSC_OK(KSPSetUp(solver.ksp));
+    const std::string seen = View(solver.pc);
+    if (Rank() > 0) continue;
+    EXPECT_EQ(seen.find("not coarsened along x, which is periodic with an odd number") != std::string::npos, periodic)
+        << seen;
+    EXPECT_EQ(seen.find("not coarsened along y"), std::string::npos) << seen;
+  }
 }
 
 TEST(NmgUse, ViewTellsSettingsAndLevels) {
   Model m;
   MakeModel(PETSC_COMM_WORLD, Half(10), &m);
   Solver solver(m.A);
-  PetscViewer viewer;
   for (const bool set_up : {false, true}) {
-    char *buffer = nullptr;
-    std::size_t length = 0;
-    FILE *memory = open_memstream(&buffer, &length);
     if (set_up) { ASSERT_PETSC_OK(KSPSetUp(solver.ksp)); }
-    ASSERT_PETSC_OK(PetscViewerASCIIOpenWithFILE(PETSC_COMM_WORLD, memory, &viewer));
-    ASSERT_PETSC_OK(PCView(solver.pc, viewer));
-    ASSERT_PETSC_OK(PetscViewerDestroy(&viewer));
-    std::fclose(memory);
-    const std::string seen(buffer, length);
-    std::free(buffer);
+    const std::string seen = View(solver.pc);
     if (Rank() > 0) continue;
     EXPECT_NE(seen.find("blackbox transfers, auto cycle, Chebyshev-Jacobi smoothing"), std::string::npos) << seen;
     EXPECT_EQ(seen.find("level 0: 40 x 33 x 1 cells, 5 points") != std::string::npos, set_up) << seen;

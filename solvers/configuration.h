@@ -18,7 +18,8 @@ struct Configuration {
   std::string name;    ///< letters, digits, `_`, `-`, `.`; unique in a list
   std::string options; ///< as written, without prefix
   bool candidate = false;
-  /// Prefix of its options in the database: the name, with `_` for what options cannot hold, and `_` behind.
+  std::string base; ///< what its prefix begins with, or nothing
+  /// Prefix of its options in the database: the base, the name, with `_` for what options cannot hold, and `_` behind.
   std::string Prefix() const;
   /// Prefixes of others in its list that begin with its own: `gamg_tuned_` where this is `gamg_`.
   std::vector<std::string> longer;
@@ -30,10 +31,11 @@ struct Configuration {
 /// (also where only the prefixes collide) and options without a dash are refused, naming `origin` and the line
 /// (PETSC_ERR_USER_INPUT). Collective.
 PetscErrorCode ParseConfigurations(MPI_Comm comm, const std::string &text, const std::string &origin,
-                                   std::vector<Configuration> *list);
+                                   std::vector<Configuration> *list, const std::string &base = "");
 
 /// The same for a file, in which a line `@FILE` stands for the configurations of another, beside it. Collective.
-PetscErrorCode ReadConfigurations(MPI_Comm comm, const std::string &path, std::vector<Configuration> *list);
+PetscErrorCode ReadConfigurations(MPI_Comm comm, const std::string &path, std::vector<Configuration> *list,
+                                  const std::string &base = "");
 
 /// Keeps those named in `names` (comma-separated), in their order in the list; unknown names are refused with the
 /// nearest one. Collective.

@@ -1,4 +1,4 @@
-#include "solvers/compare/configuration.h"
+#include "solvers/configuration.h"
 #include "meshes/files.h"
 #include "meshes/options.h"
 #include <algorithm>
@@ -48,7 +48,7 @@ std::string Configuration::Prefix() const {
     if (!std::isalnum(static_cast<unsigned char>(c))) c = '_';
   // PETSc takes -1e… for a negative number, not for an option.
   if (std::isdigit(static_cast<unsigned char>(prefix[0]))) prefix = "c" + prefix;
-  return prefix + "_";
+  return base + prefix + "_";
 }
 
 bool Configuration::Owns(const std::string &key) const {
@@ -57,7 +57,7 @@ bool Configuration::Owns(const std::string &key) const {
 }
 
 PetscErrorCode ParseConfigurations(MPI_Comm comm, const std::string &text, const std::string &origin,
-                                   std::vector<Configuration> *list) {
+                                   std::vector<Configuration> *list, const std::string &base) {
   PetscFunctionBeginUser;
   std::istringstream stream(text);
   int number = 0;
@@ -66,6 +66,7 @@ PetscErrorCode ParseConfigurations(MPI_Comm comm, const std::string &text, const
     const std::string line = Trimmed(WithoutComment(raw));
     if (line.empty()) continue;
     Configuration c;
+    c.base = base;
     std::string complaint = ParseLine(line, &c);
     if (complaint.empty())
       for (const Configuration &other : *list) {
@@ -86,12 +87,13 @@ PetscErrorCode ParseConfigurations(MPI_Comm comm, const std::string &text, const
   PetscFunctionReturn(0);
 }
 
-PetscErrorCode ReadConfigurations(MPI_Comm comm, const std::string &path, std::vector<Configuration> *list) {
+PetscErrorCode ReadConfigurations(MPI_Comm comm, const std::string &path, std::vector<Configuration> *list,
+                                  const std::string &base) {
   PetscFunctionBeginUser;
   std::string text;
   PetscCall(ReadTextFile(comm, path, &text));
   const std::size_t before = list->size();
-  PetscCheck(!text.empty(), comm, PETSC_ERR_USER_INPUT, "-configs %s: no such file, or it is empty", path.c_str());
+  PetscCheck(!text.empty(), comm, PETSC_ERR_USER_INPUT, "%s: no such file, or it is empty", path.c_str());
   // Lines that name another file are replaced by its configurations, and leave an empty line to keep the numbers.
   std::istringstream stream(text);
   std::string rest;
@@ -100,11 +102,11 @@ PetscErrorCode ReadConfigurations(MPI_Comm comm, const std::string &path, std::v
     if (word.empty() || word[0] != '@') continue;
     const std::string other = FolderOf(path) + "/" + Trimmed(word.substr(1));
     PetscCheck(other != path, comm, PETSC_ERR_USER_INPUT, "%s includes itself", path.c_str());
-    PetscCall(ReadConfigurations(comm, other, list));
+    PetscCall(ReadConfigurations(comm, other, list, base));
     line.clear();
   }
-  PetscCall(ParseConfigurations(comm, rest, path, list));
-  PetscCheck(list->size() > before, comm, PETSC_ERR_USER_INPUT, "-configs %s holds no configuration", path.c_str());
+  PetscCall(ParseConfigurations(comm, rest, path, list, base));
+  PetscCheck(list->size() > before, comm, PETSC_ERR_USER_INPUT, "%s holds no configuration", path.c_str());
   PetscFunctionReturn(0);
 }
 
@@ -131,7 +133,7 @@ PetscErrorCode InsertOptions(MPI_Comm comm, const std::vector<Configuration> &li
   PetscFunctionBeginUser;
   for (const Configuration &c : list) {
     for (const char *taken : {"pc_", "ksp_", "mat_", "vec_", "dm_", "log_"})
-      PetscCheck(c.Prefix() != taken, comm, PETSC_ERR_USER_INPUT,
+      PetscCheck(c.Prefix() != c.base + taken, comm, PETSC_ERR_USER_INPUT,
                  "The name %s would make its options look like PETSc's own; choose another", c.name.c_str());
     // Solvers inside solvers read options under longer prefixes.
     for (const Configuration &other : list)

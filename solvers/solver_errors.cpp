@@ -1,4 +1,4 @@
-#include "solvers/compare/solver_errors.h"
+#include "solvers/solver_errors.h"
 #include <chrono>
 #include <dlfcn.h>
 #include <thread>

@@ -1,4 +1,4 @@
-#include "solvers/compare/configuration.h"
+#include "solvers/configuration.h"
 #include "meshes/files.h"
 #include "tests/mpi_test.h"
 #include "tests/scratch_folder.h"

@@ -1,0 +1,249 @@
+#include "solvers/ksp/tuner/attempt.h"
+#include "solvers/poisson_preconditioner.h"
+#include "solvers/solver_errors.h"
+#include <petsc/private/kspimpl.h>
+
+namespace krylearn {
+namespace {
+
+/// hypre tells PETSc's log nothing, so its work is guessed in products with the matrix: a cycle of BoomerAMG, whose
+/// levels together hold about twice the finest one, smooths twice and forms residuals; a set-up multiplies matrices.
+constexpr double kHypreCycle = 8, kHypreSetUp = 60;
+/// A recursive residual may miss the true one by rounding.
+constexpr double kSlack = 1.01;
+
+/// A meter of what this rank spends.
+class Meter {
+public:
+  Meter(TunerLoss loss, double unlogged_product) : loss_(loss), product_(unlogged_product) {}
+
+  PetscErrorCode Start() {
+    PetscFunctionBegin;
+    PetscCall(Read(&start_));
+    products_ = 0;
+    PetscFunctionReturn(0);
+  }
+  /// Products with the matrix that the log does not see.
+  void AddUnlogged(double products) { products_ += products; }
+  PetscErrorCode Spent(double *spent) const {
+    double now = 0;
+    PetscFunctionBegin;
+    PetscCall(Read(&now));
+    *spent = now - start_ + (loss_ == TunerLoss::kWork ? products_ * product_ : 0);
+    PetscFunctionReturn(0);
+  }
+
+private:
+  PetscErrorCode Read(double *now) const {
+    PetscLogDouble flops = 0;
+    PetscFunctionBegin;
+    *now = MPI_Wtime();
+    if (loss_ == TunerLoss::kTime) PetscFunctionReturn(0);
+    PetscCall(PetscGetFlops(&flops));
+    *now = flops;
+    PetscFunctionReturn(0);
+  }
+
+  TunerLoss loss_;
+  double product_, start_ = 0, products_ = 0;
+};
+
+/// What an attempt's convergence test knows.
+struct Watch {
+  KSP outer;
+  PetscInt base; ///< iterations of `outer` before this attempt
+  double limit;  ///< of this rank's spending
+  Meter *meter;
+  double cycle; ///< products of an iteration that the log does not see
+  bool stopped;
+};
+
+/// Iterations of the arm are iterations of the outer KSP; and the clock of rank 0 decides for all.
+PetscErrorCode TestConverged(KSP, PetscInt iteration, PetscReal norm, KSPConvergedReason *reason, void *context) {
+  Watch *watch = static_cast<Watch *>(context);
+  KSP outer = watch->outer;
+  PetscFunctionBegin;
+  *reason = KSP_CONVERGED_ITERATING;
+  if (iteration > 0) {
+    outer->its = watch->base + iteration;
+    outer->rnorm = norm;
+    watch->meter->AddUnlogged(watch->cycle);
+    PetscCall(KSPLogResidualHistory(outer, norm));
+    PetscCall(KSPMonitor(outer, outer->its, norm));
+    PetscCall((*outer->converged)(outer, outer->its, norm, reason, outer->cnvP));
+  }
+  if (*reason || PetscIsInfReal(watch->limit)) PetscFunctionReturn(0);
+  double spent = 0;
+  PetscCall(watch->meter->Spent(&spent));
+  int over = spent > watch->limit;
+  PetscCallMPI(MPI_Bcast(&over, 1, MPI_INT, 0, PetscObjectComm((PetscObject)outer)));
+  if (over) {
+    watch->stopped = true;
+    *reason = KSP_DIVERGED_ITS;
+  }
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode Create(KSP outer, TunerArm *arm) {
+  PC pc;
+  Mat A, P;
+  PetscFunctionBegin;
+  PetscCall(KSPCreate(PetscObjectComm((PetscObject)outer), &arm->ksp));
+  PetscCall(PetscObjectIncrementTabLevel((PetscObject)arm->ksp, (PetscObject)outer, 1));
+  PetscCall(KSPSetOptionsPrefix(arm->ksp, arm->configuration.Prefix().c_str()));
+  PetscCall(KSPSetErrorIfNotConverged(arm->ksp, PETSC_FALSE));
+  if (outer->dm) {
+    PetscCall(KSPSetDM(arm->ksp, outer->dm));
+    PetscCall(KSPSetDMActive(arm->ksp, PETSC_FALSE));
+  }
+  PetscCall(KSPGetOperators(outer, &A, &P));
+  PetscCall(KSPSetOperators(arm->ksp, A, P));
+  PetscCall(KSPSetType(arm->ksp, KSPCG));
+  PetscCall(KSPGetPC(arm->ksp, &pc));
+  PetscCall(KSPSetFromOptions(arm->ksp));
+  PetscCall(StopOnTrueResidual(arm->ksp));
+  PetscFunctionReturn(0);
+}
+
+/// The arm's KSP ready to solve. `built`: a set-up was needed.
+PetscErrorCode Prepare(KSP outer, TunerArm *arm, PetscObjectId generation, bool *built) {
+  Mat A, P;
+  PetscBool reuse;
+  PetscFunctionBegin;
+  *built = arm->generation != generation;
+  if (!arm->ksp) PetscCall(Create(outer, arm));
+  if (!*built) PetscFunctionReturn(0);
+  PetscCall(KSPGetOperators(outer, &A, &P));
+  PetscCall(KSPSetOperators(arm->ksp, A, P));
+  PetscCall(KSPGetReusePreconditioner(outer, &reuse));
+  if (reuse) PetscCall(KSPSetReusePreconditioner(arm->ksp, PETSC_TRUE));
+  PetscCall(KSPSetUp(arm->ksp));
+  PetscCall(KSPSetUpOnBlocks(arm->ksp));
+  arm->generation = generation;
+  PetscFunctionReturn(0);
+}
+
+/// Two flops for every entry that this rank has.
+PetscErrorCode ProductFlops(KSP outer, double *flops) {
+  Mat A;
+  PetscBool known;
+  MatInfo info;
+  PetscFunctionBegin;
+  PetscCall(KSPGetOperators(outer, &A, nullptr));
+  PetscCall(MatHasOperation(A, MATOP_GETINFO, &known));
+  *flops = 0;
+  if (!known) PetscFunctionReturn(0);
+  PetscCall(MatGetInfo(A, MAT_LOCAL, &info));
+  *flops = 2 * info.nz_used;
+  PetscFunctionReturn(0);
+}
+
+/// Seconds of the slowest rank, or work of all.
+PetscErrorCode Agree(MPI_Comm comm, TunerLoss loss, TunerAttempt *attempt) {
+  double costs[2] = {attempt->setup, attempt->solve};
+  PetscFunctionBegin;
+  PetscCallMPI(
+      MPI_Allreduce(MPI_IN_PLACE, costs, 2, MPI_DOUBLE, loss == TunerLoss::kTime ? MPI_MAX : MPI_SUM, comm));
+  attempt->setup = costs[0];
+  attempt->solve = costs[1];
+  PetscFunctionReturn(0);
+}
+
+/// Locks that an error has left on a vector of the caller.
+class Locks {
+public:
+  explicit Locks(Vec v) : vec_(v) { VecLockGet(v, &before_); }
+  PetscErrorCode Restore() {
+    PetscInt now;
+    PetscFunctionBegin;
+    PetscCall(VecLockGet(vec_, &now));
+    for (; now > before_; --now) PetscCall(VecLockReadPop(vec_));
+    PetscFunctionReturn(0);
+  }
+
+private:
+  Vec vec_;
+  PetscInt before_ = 0;
+};
+
+/// The outer KSP's verdict on the solution, by its true residual.
+PetscErrorCode Judge(KSP outer, KSPConvergedReason claimed, bool stopped, Vec work, TunerAttempt *attempt) {
+  Mat A;
+  PetscReal norm;
+  PetscFunctionBegin;
+  PetscCall(KSPGetOperators(outer, &A, nullptr));
+  PetscCall(MatMult(A, outer->vec_sol, work));
+  PetscCall(VecAYPX(work, -1, outer->vec_rhs));
+  PetscCall(VecNorm(work, NORM_2, &norm));
+  outer->rnorm = norm;
+  KSPConvergedReason reason;
+  PetscCall((*outer->converged)(outer, PetscMax(outer->its, 1), norm, &reason, outer->cnvP));
+  if (!reason && claimed > 0 && norm <= kSlack * outer->ttol) reason = claimed;
+  outer->reason = reason ? reason : claimed < 0 ? claimed : KSP_DIVERGED_BREAKDOWN;
+  attempt->message = KSPConvergedReasons[outer->reason];
+  if (!reason && claimed > 0) attempt->message = "says that it converged, and has not";
+  // Too slow, or short of the target by rounding, is no failure: the solution is on its way.
+  if (outer->reason > 0) attempt->end = TunerAttempt::End::kConverged;
+  else if (stopped || claimed > 0 || claimed == KSP_DIVERGED_ITS) attempt->end = TunerAttempt::End::kStopped;
+  else attempt->end = TunerAttempt::End::kDiverged;
+  PetscFunctionReturn(0);
+}
+
+} // namespace
+
+PetscErrorCode AttemptSolve(KSP outer, TunerArm *arm, PetscObjectId generation, TunerLoss loss, double limit,
+                            bool zero_guess, Vec work, TunerAttempt *attempt) {
+  MPI_Comm comm = PetscObjectComm((PetscObject)outer);
+  PetscMPIInt ranks;
+  double product = 0;
+  KSPConvergedReason claimed = KSP_DIVERGED_BREAKDOWN;
+  PetscFunctionBegin;
+  PetscCallMPI(MPI_Comm_size(comm, &ranks));
+  if (loss == TunerLoss::kWork) PetscCall(ProductFlops(outer, &product));
+  Meter meter(loss, product);
+  Watch watch{outer, outer->its, loss == TunerLoss::kWork ? limit / ranks : limit, &meter, 0, false};
+  Locks rhs(outer->vec_rhs), solution(outer->vec_sol);
+  *attempt = {};
+  PetscErrorCode code;
+  bool failed;
+  {
+    QuietErrors errors;
+    code = Guarded(
+        [&]() -> PetscErrorCode {
+          PetscBool hypre;
+          PetscFunctionBegin;
+          PetscCall(meter.Start());
+          PetscCall(Prepare(outer, arm, generation, &attempt->built));
+          PetscCall(PetscObjectTypeCompare((PetscObject)arm->ksp->pc, PCHYPRE, &hypre));
+          if (hypre && attempt->built) meter.AddUnlogged(kHypreSetUp);
+          if (attempt->built) PetscCall(meter.Spent(&attempt->setup));
+          watch.cycle = hypre ? kHypreCycle : 0;
+          PetscCall(meter.Start());
+          PetscCall(KSPSetTolerances(arm->ksp, outer->rtol, outer->abstol, outer->divtol,
+                                     PetscMax(outer->max_it - watch.base, 1)));
+          PetscCall(KSPSetConvergenceTest(arm->ksp, TestConverged, &watch, nullptr));
+          PetscCall(KSPSetInitialGuessNonzero(arm->ksp, zero_guess ? PETSC_FALSE : PETSC_TRUE));
+          PetscCall(KSPSolve(arm->ksp, outer->vec_rhs, outer->vec_sol));
+          PetscCall(KSPGetConvergedReason(arm->ksp, &claimed));
+          PetscFunctionReturn(0);
+        },
+        &errors.message);
+    PetscCall(AnyRankFailed(comm, arm->configuration.name, errors.message, code != 0, &failed));
+    if (failed) attempt->message = Shortened(errors.message, code);
+  }
+  if (!failed) {
+    outer->its = watch.base + arm->ksp->its;
+    PetscCall(Judge(outer, claimed, watch.stopped, work, attempt));
+  } else {
+    ForgetHypreErrors();
+    attempt->end = TunerAttempt::End::kError;
+    outer->reason = KSP_DIVERGED_BREAKDOWN;
+    PetscCall(rhs.Restore());
+    PetscCall(solution.Restore());
+  }
+  PetscCall(meter.Spent(&attempt->solve));
+  PetscCall(Agree(comm, loss, attempt));
+  PetscFunctionReturn(0);
+}
+
+} // namespace krylearn

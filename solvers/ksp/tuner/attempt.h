@@ -1,0 +1,35 @@
+/// \file
+/// One configuration of a tuner: its KSP, and a solve by it under watch.
+#pragma once
+#include "solvers/configuration.h"
+#include <petscksp.h>
+
+namespace krylearn {
+
+/// Whether costs are seconds of the slowest rank, or an estimate of flops of all ranks that is the same in every run.
+enum class TunerLoss { kTime, kWork };
+
+struct TunerArm {
+  Configuration configuration;
+  KSP ksp = nullptr;
+  PetscObjectId generation = -1; ///< of the operators that it has been given
+  std::string message;           ///< why it failed, or which of its options nothing reads
+};
+
+/// What came of an attempt.
+struct TunerAttempt {
+  enum class End { kConverged, kStopped, kDiverged, kError } end = End::kError;
+  bool built = false;          ///< a set-up was needed
+  double setup = 0, solve = 0; ///< cost
+  std::string message;         ///< for kDiverged and kError
+};
+
+/// Solves, or goes on solving, the system of `outer` by the KSP of `arm`, which is created at its first use. `outer`
+/// has tested convergence at iteration 0 already; its test, monitors and history serve the arm's iterations too, and
+/// ksp->its, ->rnorm and ->reason are left as after a solve of its own. Convergence is judged by the residual, computed
+/// afresh in `work`. `generation` counts the operators of `outer`. Stops where the solve costs more than `limit`.
+/// PETSc's errors stay inside. Collective.
+PetscErrorCode AttemptSolve(KSP outer, TunerArm *arm, PetscObjectId generation, TunerLoss loss, double limit,
+                            bool zero_guess, Vec work, TunerAttempt *attempt);
+
+} // namespace krylearn
