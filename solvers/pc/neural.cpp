@@ -87,7 +87,8 @@ PetscErrorCode PCSetUp_Neural(PC pc) {
   PetscFunctionReturn(0);
 }
 
-/// Warns of a method that takes more for granted than the network has. Once a model, where users look: on the error stream of the first rank.
+/// Warns of a method that takes more for granted than the network has. Once a model, where users look: on the error
+/// stream of the first rank.
 PetscErrorCode WarnIfUnsuitable(PC pc, KSP ksp) {
   PC_Neural *neural = Data(pc);
   KSPType type;
