@@ -1,5 +1,6 @@
 #include "apps/app.h"
 #include "solvers/krylearn.h"
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
@@ -10,6 +11,7 @@
 #include <string>
 #include <thread>
 #include <unistd.h>
+#include <utility>
 #include <vector>
 
 namespace krylearn {
@@ -145,6 +147,27 @@ bool TakeHelp(std::vector<char *> *arguments) {
 
 bool help_wanted = false;
 
+/// An option with its value, or a null pointer where none follows.
+using Pair = std::pair<const char *, const char *>;
+
+/// Takes the options `own` out of the arguments.
+std::vector<Pair> TakeOwn(const std::vector<const char *> &own, std::vector<char *> *arguments) {
+  std::vector<Pair> taken;
+  for (std::size_t i = 1; i < arguments->size();) {
+    const char *word = (*arguments)[i];
+    const auto is_word = [&](const char *name) { return !std::strcmp(name, word); };
+    if (std::none_of(own.begin(), own.end(), is_word)) {
+      ++i;
+      continue;
+    }
+    const bool valued = i + 1 < arguments->size() && (*arguments)[i + 1][0] != '-';
+    taken.push_back({word, valued ? (*arguments)[i + 1] : nullptr});
+    const auto place = arguments->begin() + static_cast<std::ptrdiff_t>(i);
+    arguments->erase(place, place + (valued ? 2 : 1));
+  }
+  return taken;
+}
+
 /// Options that nothing has asked for, one line each; PETSc itself warns in its debug builds only.
 PetscErrorCode WarnOfUnusedOptions(const std::string &name, int rank) {
   PetscFunctionBeginUser;
@@ -165,11 +188,13 @@ PetscErrorCode WarnOfUnusedOptions(const std::string &name, int rank) {
 
 bool HelpWanted() { return help_wanted; }
 
-int RunApp(int argc, char **argv, const char *help, PetscErrorCode (*body)(MPI_Comm)) {
+int RunApp(int argc, char **argv, const char *help, PetscErrorCode (*body)(MPI_Comm),
+           const std::vector<const char *> &own) {
   std::string name = argc > 0 ? argv[0] : "krylearn";
   name.erase(0, name.rfind('/') + 1);
   std::vector<char *> arguments(argv, argv + argc);
   help_wanted = TakeHelp(&arguments);
+  const std::vector<Pair> taken = TakeOwn(own, &arguments);
   for (int i = 1; i < argc; ++i) traceback |= !std::strcmp(argv[i], "-krylearn_traceback");
 
   // MPI before PETSc, so that even a failure of PetscInitialize() can be agreed on and printed once.
@@ -189,6 +214,8 @@ int RunApp(int argc, char **argv, const char *help, PetscErrorCode (*body)(MPI_C
     if (!code && !silent) code = PetscPushSignalHandler(OnSignal, nullptr);
     std::signal(SIGPIPE, SIG_DFL); // `fluid … | head` ends quietly, not in PETSc's handler
     if (!code) code = PetscOptionsHasName(nullptr, nullptr, "-krylearn_traceback", nullptr);
+    for (const Pair &option : taken)
+      if (!code) code = PetscOptionsSetValue(nullptr, option.first, option.second);
     if (help_wanted && !code) {
       if (rank == 0) std::fputs(help, stdout);
       code = PetscOptionsSetValue(nullptr, "-help", nullptr);
@@ -196,6 +223,8 @@ int RunApp(int argc, char **argv, const char *help, PetscErrorCode (*body)(MPI_C
   }
   if (!code) code = Guarded(body);
   if (!code) code = help_wanted ? PetscOptionsClearValue(nullptr, "-help") : WarnOfUnusedOptions(name, rank);
+  for (const char *option : own)
+    if (!code) code = PetscOptionsClearValue(nullptr, option); // PetscFinalize() looks once more
   code = Agree(comm, name, code);
   // After a failure objects are left half-built, and PetscFinalize() would trip over them.
   if (!code) code = Agree(comm, name, PetscFinalize());

@@ -2,6 +2,7 @@
 /// What every program of the project shares: starting up, failing with one clear line, shutting down.
 #pragma once
 #include <petscsys.h>
+#include <vector>
 
 namespace krylearn {
 
@@ -17,7 +18,11 @@ namespace krylearn {
 ///
 /// `-help` (also -h, --help) prints `help` and then whatever OptionReader announces; `body` should read its options,
 /// ask HelpWanted() and return. `-help petsc` prints PETSc's own options too.
-int RunApp(int argc, char **argv, const char *help, PetscErrorCode (*body)(MPI_Comm));
+///
+/// `own`: options of this program, such as "-info", by which PETSc means something else when it starts or ends. On the
+/// command line they belong to the program alone.
+int RunApp(int argc, char **argv, const char *help, PetscErrorCode (*body)(MPI_Comm),
+           const std::vector<const char *> &own = {});
 
 /// True when the user asked for -help: the program lists its options and stops.
 bool HelpWanted();

@@ -71,17 +71,9 @@ PetscErrorCode ReadProblems(MPI_Comm comm, Settings *s) {
   PetscCall(ReadProblemParameters(&options, &spec));
   std::vector<Int3> sizes;
   PetscCall(ParseGrids(comm, grids, &sizes));
-  std::vector<std::string> known;
-  for (const ProblemInfo &info : NamedProblems()) known.push_back(info.name);
   const std::vector<std::string> wanted = SplitList(names, ',');
   PetscCheck(!wanted.empty(), comm, PETSC_ERR_USER_INPUT, "-problem: give at least one name");
-  for (const std::string &name : wanted) {
-    bool found = false;
-    for (const std::string &other : known) found = found || other == name;
-    const std::string nearest = NearestName(name, known);
-    PetscCheck(found, comm, PETSC_ERR_USER_INPUT, "-problem: unknown problem '%s'%s; poisson lists them", name.c_str(),
-               nearest.empty() ? "" : (", did you mean " + nearest + "?").c_str());
-  }
+  PetscCall(CheckProblemNames(comm, wanted));
   const std::vector<PetscInt> all_seeds(seeds, seeds + count);
   PetscCheck(!Repeated(wanted), comm, PETSC_ERR_USER_INPUT, "-problem: %s stands there twice", Repeated(wanted)->c_str());
   PetscCheck(!Repeated(sizes), comm, PETSC_ERR_USER_INPUT, "-grid: %s stands there twice",

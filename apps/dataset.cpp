@@ -20,7 +20,7 @@ stopped when it is started again with the same options. Training, validation and
 geometry.
 
   mpirun -n 2 dataset -problem obstacles,contrast,darcy -grid 64,64:128,128 -count 32 -o training.h5
-  train -data training.h5 -o vcycle.pt
+  train -data training.h5 -o vcycle.model
 
 )";
 

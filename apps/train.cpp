@@ -3,6 +3,7 @@
 #include "meshes/files.h"
 #include "solvers/compare/environment.h"
 #include "solvers/dataset/training.h"
+#include "solvers/linear_system.h"
 #include "solvers/training_geometry.h"
 #include <csignal>
 #include <unistd.h>
@@ -21,8 +22,8 @@ problems, with seeds from 1000000 on, which nobody else takes. Training carries 
 conjugate directions; the model that needs the fewest iterations on held-out geometries is kept.
 SIGUSR1 writes a checkpoint at the next step; -resume goes on from it.
 
-  mpirun -n 2 train -arch vcycle -problem obstacles -grid 64,64 -o vcycle.pt
-  poisson -problem obstacles -grid 256,256 -ksp_type dcdm -pc_type neural -pc_neural_model vcycle.pt
+  mpirun -n 2 train -arch vcycle -problem obstacles -grid 64,64 -o vcycle.model
+  poisson -problem obstacles -grid 256,256 -ksp_type dcdm -pc_type neural -pc_neural_model vcycle.model
 
 )";
 
@@ -49,7 +50,7 @@ PetscErrorCode ReadSettings(MPI_Comm comm, Settings *s) {
   nets::TrainingSpec &spec = s->spec;
   OptionReader options(comm, "Model and data");
   std::string problems = "obstacles", grids = "64,64", architecture_options;
-  bool arch, problem, grid, info, data;
+  bool arch, problem, grid, info, data, output;
   PetscCall(options.String("info", "tell what this model file holds, and stop", &s->info, &info));
   PetscCall(options.String("arch", "architecture of the network", &spec.architecture, &arch));
   PetscCall(options.String("arch_options", "its options, such as channels=8,layers=3", &architecture_options));
@@ -60,7 +61,7 @@ PetscErrorCode ReadSettings(MPI_Comm comm, Settings *s) {
                            &s->data, &data));
   PetscCall(options.String("validation_data", "data set of held-out geometries; without, they are made on the fly",
                            &s->validation_data));
-  PetscCall(options.String("o", "file for the model", &spec.output));
+  PetscCall(options.String("o", "file for the model", &spec.output, &output));
   PetscCall(options.String("init", "model to start from", &spec.init));
   OptionReader training(comm, "Training");
   PetscCall(training.Choice("loss",
@@ -106,6 +107,7 @@ PetscErrorCode ReadSettings(MPI_Comm comm, Settings *s) {
   for (const Int3 &n : cells) spec.grids.push_back({n[0], n[1], n[2]});
   // Everything in the data set, unless told otherwise.
   if (data && !problem) spec.families.clear();
+  if (!data) PetscCall(CheckProblemNames(comm, spec.families));
   if (data && !grid) spec.grids.clear();
   for (const std::string &option : SplitList(architecture_options, ',')) {
     const auto equals = option.find('=');
@@ -120,8 +122,9 @@ PetscErrorCode ReadSettings(MPI_Comm comm, Settings *s) {
   }
   PetscCheck(s->validation_data.empty() || data, comm, PETSC_ERR_USER_INPUT, "-validation_data needs -data FILE");
   PetscCheck(!spec.resume || !spec.checkpoint.empty(), comm, PETSC_ERR_USER_INPUT, "-resume needs -checkpoint FILE");
+  PetscCheck(spec.rate >= 0, comm, PETSC_ERR_USER_INPUT, "-rate %g: give 0 or more", spec.rate);
   PetscCheck(spec.seed >= 0 && spec.seed < 10000, comm, PETSC_ERR_USER_INPUT, "-seed %ld: give 0 to 9999", spec.seed);
-  s->chosen = arch || problem || grid || data || info || spec.resume;
+  s->chosen = arch || problem || grid || data || info || output || spec.resume;
   PetscCall(RefuseMisspeltOptions(comm));
   PetscFunctionReturn(0);
 }
@@ -170,8 +173,9 @@ PetscErrorCode TrainModel(MPI_Comm comm, Settings *s) {
   nets::TrainingReport report;
   PetscCall(GuardedNetworkCall(comm, "Training failed", [&] { report = library->Train(comm, spec, source); }));
   for (const auto &row : report.rows)
-    PetscCall(PetscPrintf(comm, "iterations        %s %ld x %ld x %ld: median %g, worst %g\n", row.family.c_str(),
-                          row.n[0], row.n[1], row.n[2], row.median, row.worst));
+    PetscCall(PetscPrintf(comm, "iterations        %s %s: median %g, worst %g\n", row.family.c_str(),
+                          GridSize({PetscInt(row.n[0]), PetscInt(row.n[1]), PetscInt(row.n[2])}).c_str(), row.median,
+                          row.worst));
   PetscCall(PetscPrintf(comm, "training          %ld steps in %.1f s, %.0f samples/s\nmodel             %s\n",
                         report.steps, report.seconds, report.samples_per_second, spec.output.c_str()));
   PetscFunctionReturn(0);
@@ -190,4 +194,4 @@ PetscErrorCode Body(MPI_Comm comm) {
 
 } // namespace
 
-int main(int argc, char **argv) { return RunApp(argc, argv, help, Body); }
+int main(int argc, char **argv) { return RunApp(argc, argv, help, Body, {"-info", "-log"}); }

@@ -260,6 +260,19 @@ const std::vector<ProblemInfo> &NamedProblems() {
   return list;
 }
 
+PetscErrorCode CheckProblemNames(MPI_Comm comm, const std::vector<std::string> &names) {
+  PetscFunctionBeginUser;
+  std::vector<std::string> known;
+  for (const ProblemInfo &info : NamedProblems()) known.push_back(info.name);
+  for (const std::string &name : names) {
+    const std::string nearest = NearestName(name, known);
+    PetscCheck(std::find(known.begin(), known.end(), name) != known.end(), comm, PETSC_ERR_USER_INPUT,
+               "-problem: unknown problem '%s'%s%s%s; poisson lists them", name.c_str(),
+               nearest.empty() ? "" : ", did you mean '", nearest.c_str(), nearest.empty() ? "" : "'?");
+  }
+  PetscFunctionReturn(0);
+}
+
 Boundaries MixedBoundaries(PetscInt seed, PetscInt draw, int dim) {
   Boundaries b;
   const auto u = [&](int number) { return Uniform(seed, kSides, 16 * std::uint64_t(draw) + number); };

@@ -52,6 +52,9 @@ struct ProblemInfo {
 /// Names and one-line descriptions of all problems that CreateProblem() makes.
 const std::vector<ProblemInfo> &NamedProblems();
 
+/// Refuses names in the option -problem that are none of these, with the nearest one (PETSC_ERR_USER_INPUT).
+PetscErrorCode CheckProblemNames(MPI_Comm comm, const std::vector<std::string> &names);
+
 /// Makes a named problem. Unknown names are refused with the list and the nearest name, bad sizes with advice
 /// (PETSC_ERR_USER_INPUT). Collective.
 PetscErrorCode CreateProblem(MPI_Comm comm, const ProblemSpec &spec, Problem *problem);

@@ -80,7 +80,7 @@ bool Sync(const std::string &path) {
 } // namespace
 
 void RefuseModel(const std::string &path, const std::string &why) {
-  throw std::runtime_error("model file '" + path + "' " + why);
+  throw FileError("model file '" + path + "' " + why);
 }
 
 void CheckDimension(const std::string &path, int dim, int grid_dim) {
@@ -120,16 +120,6 @@ std::unique_ptr<Net> NetOf(const Model &model, const std::string &path) {
   return net;
 }
 
-std::string WhyNotWritable(const std::string &path) {
-  if (path.empty() || path.back() == '/') return "the name of the file is missing";
-  const std::string temporary = path + ".part";
-  const int file = open(temporary.c_str(), O_CREAT | O_WRONLY, 0666);
-  if (file < 0) return std::string(std::strerror(errno)) + " (folder '" + FolderOf(path) + "')";
-  close(file);
-  unlink(temporary.c_str());
-  return "";
-}
-
 void WriteModel(const std::string &path, const Model &model) {
   const std::string bytes = Bytes(model), temporary = path + ".part";
   std::FILE *file = std::fopen(temporary.c_str(), "wb");
@@ -139,7 +129,7 @@ void WriteModel(const std::string &path, const Model &model) {
   if (fine) return;
   const std::string reason = std::strerror(errno);
   unlink(temporary.c_str());
-  throw std::runtime_error("cannot write model file '" + path + "': " + reason);
+  throw FileError("cannot write model file '" + path + "': " + reason);
 }
 
 Model ParseModel(const std::string &bytes, const std::string &path) {

@@ -20,26 +20,24 @@ struct Model {
   std::vector<std::pair<std::string, at::Tensor>> tensors;
 };
 
-/// A net's parameters as a model, and a net from a model: std::runtime_error where the parameters are not those of the
+/// A net's parameters as a model, and a net from a model: FileError where the parameters are not those of the
 /// architecture, naming file, expected and found.
 Model ModelOf(const Net &net, const std::string &architecture, int dim, const Options &options);
 std::unique_ptr<Net> NetOf(const Model &model, const std::string &path);
 
-/// Writes under a temporary name and renames. std::runtime_error names file and reason. One rank.
+/// Writes under a temporary name and renames. FileError names file and reason. One rank.
 void WriteModel(const std::string &path, const Model &model);
-/// The bytes of a file, read on rank 0. std::runtime_error names file and reason. Collective.
+/// The bytes of a file, read on rank 0. FileError names file and reason. Collective.
 std::string ReadBytes(MPI_Comm comm, const std::string &path);
-/// A model from the bytes of a file. Refuses (std::runtime_error) what is foreign, cut off, damaged or of another
+/// A model from the bytes of a file. Refuses (FileError) what is foreign, cut off, damaged or of another
 /// format version, naming file, expected and found.
 Model ParseModel(const std::string &bytes, const std::string &path);
 /// Both. All ranks get the model or the error. Collective.
 Model ReadModel(MPI_Comm comm, const std::string &path);
-/// Throws std::runtime_error: "model file 'path' why".
+/// Throws FileError: "model file 'path' why".
 [[noreturn]] void RefuseModel(const std::string &path, const std::string &why);
 /// std::invalid_argument where a model of `dim` dimensions meets a grid of `grid_dim`.
 void CheckDimension(const std::string &path, int dim, int grid_dim);
-/// Why a model cannot be written at `path`, or nothing. One rank.
-std::string WhyNotWritable(const std::string &path);
 
 } // namespace nets
 } // namespace krylearn

@@ -3,17 +3,25 @@
 /// of LibTorch appears, so including it costs nothing; what stands behind it is found through OpenNetworks() of
 /// solvers/.
 ///
-/// Failures are exceptions derived from std::exception, the same on all ranks where a call is collective.
+/// Failures are exceptions derived from std::exception, the same on all ranks where a call is collective:
+/// std::invalid_argument where the caller has asked for what cannot be, FileError where a file is at fault.
 #pragma once
 #include "nets/partition.h"
 #include <csignal>
 #include <functional>
 #include <map>
 #include <memory>
+#include <stdexcept>
 #include <string>
 
 namespace krylearn {
 namespace nets {
+
+/// A file that cannot be read, written or used.
+class FileError : public std::runtime_error {
+public:
+  using std::runtime_error::runtime_error;
+};
 
 /// Options of an architecture by name, as they are stored with a model.
 using Options = std::map<std::string, std::string>;

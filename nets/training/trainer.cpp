@@ -27,6 +27,13 @@ std::string Text(double value, const char *format = "%.4g") {
   return text;
 }
 
+/// What a network is, in words.
+std::string Kind(int dim, const std::string &architecture, const Options &options) {
+  std::string text = "a " + std::to_string(dim) + "D " + architecture;
+  for (const auto &o : options) text += (o == *options.begin() ? " with " : ", ") + o.first + "=" + o.second;
+  return text;
+}
+
 /// A geometry of the pool, with what is trained on it.
 struct Trained {
   GridOperator single, exact; ///< in single and double precision
@@ -143,12 +150,12 @@ private:
       model = ReadModel(comm_, spec_.checkpoint);
       const std::string its = model.about["training"];
       if (its != Description() || model.architecture != spec_.architecture || model.options != options_)
-        throw std::runtime_error("checkpoint '" + spec_.checkpoint + "' belongs to another training (" +
+        throw FileError("checkpoint '" + spec_.checkpoint + "' belongs to another training (" +
                                  model.architecture + ", " + its + "), expected " + spec_.architecture + ", " +
                                  Description());
       const std::size_t count = net_->parameters.size();
       if (model.tensors.size() != 2 * count + 2)
-        throw std::runtime_error("'" + spec_.checkpoint + "' is no checkpoint of a training, though it may be a model");
+        throw FileError("'" + spec_.checkpoint + "' is no checkpoint of a training, though it may be a model");
       for (std::size_t i = 0; i < count; ++i) net_->parameters[i].second = model.tensors[i].second.clone();
       for (std::size_t i = 0; i < count; ++i) best_.push_back(model.tensors[count + i].second.clone());
       adam_->m = model.tensors[2 * count].second;
@@ -164,9 +171,8 @@ private:
     } else if (!spec_.init.empty()) {
       model = ReadModel(comm_, spec_.init);
       if (model.architecture != spec_.architecture || model.dim != dim_ || model.options != options_)
-        throw std::runtime_error("'" + spec_.init + "' is a " + std::to_string(model.dim) + "D model of architecture " +
-                                 model.architecture + " or has other options than this training's " +
-                                 std::to_string(dim_) + "D " + spec_.architecture);
+        throw std::invalid_argument("'" + spec_.init + "' is " + Kind(model.dim, model.architecture, model.options) +
+                                    ", but this training's is " + Kind(dim_, spec_.architecture, options_));
       net_ = NetOf(model, spec_.init);
     }
     net_->RequireGradients(true);
@@ -249,7 +255,7 @@ private:
   }
 
   void Progress(double loss) {
-    smooth_loss_ = smooth_loss_ < 0 ? loss : 0.95 * smooth_loss_ + 0.05 * loss;
+    smooth_loss_ = !(smooth_loss_ >= 0) ? loss : 0.95 * smooth_loss_ + 0.05 * loss;
     const double now = Now();
     if (now - last_said_ < 10 && step_ + 1 < spec_.steps) return;
     last_said_ = now;

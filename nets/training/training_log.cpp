@@ -1,4 +1,5 @@
 #include "nets/training/training_log.h"
+#include "nets/nets.h"
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -17,7 +18,7 @@ TrainingLog::TrainingLog(const std::string &path, long kept) {
     while (std::getline(before, line) && std::atol(line.c_str()) <= kept) text += line + "\n";
   }
   file_.reset(std::fopen(path.c_str(), "w"));
-  if (!file_) throw std::runtime_error("log '" + path + "' cannot be written: " + std::strerror(errno));
+  if (!file_) throw FileError("log '" + path + "' cannot be written: " + std::strerror(errno));
   std::fputs(text.c_str(), file_.get());
 }
 

@@ -59,13 +59,8 @@ PetscErrorCode CheckNumbers(MPI_Comm comm, const DataSpec &spec, const SeedRange
 
 PetscErrorCode CheckLists(MPI_Comm comm, const DataSpec &spec) {
   PetscFunctionBeginUser;
-  std::vector<std::string> names;
-  for (const ProblemInfo &info : NamedProblems()) names.push_back(info.name);
+  PetscCall(CheckProblemNames(comm, spec.problems));
   for (const std::string &name : spec.problems) {
-    const std::string nearest = NearestName(name, names);
-    PetscCheck(std::find(names.begin(), names.end(), name) != names.end(), comm, PETSC_ERR_USER_INPUT,
-               "-problem: unknown problem '%s'%s%s%s; poisson lists them", name.c_str(),
-               nearest.empty() ? "" : ", did you mean '", nearest.c_str(), nearest.empty() ? "" : "'?");
     PetscCheck(name.size() < kFamilyLength, comm, PETSC_ERR_USER_INPUT, "-problem: the name '%s' is too long",
                name.c_str());
     PetscCheck(std::count(spec.problems.begin(), spec.problems.end(), name) == 1, comm, PETSC_ERR_USER_INPUT,

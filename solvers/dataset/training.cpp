@@ -36,7 +36,7 @@ std::string OptionOf(const DataSet &set, const std::string &key) {
 std::size_t Locate(const DataSet &set, const nets::GeometryRequest &request) {
   const Numbers all = Find(set, request.family, request.n);
   if (request.number >= long(all.size()))
-    throw std::runtime_error(
+    throw std::invalid_argument(
         "data set '" + set.Path() + "' has " + std::to_string(all.size()) + " geometries, singular ones aside, of " +
         request.family + " " + SizeText(request.n) + ", fewer than are asked for; lower -" +
         (request.seed < nets::kFirstTrainingSeed ? "validation" : "pool") + "_geometries or make a larger one");
@@ -46,16 +46,16 @@ std::size_t Locate(const DataSet &set, const nets::GeometryRequest &request) {
 nets::Geometry TakeGeometry(const DataSet &set, const nets::GeometryRequest &request) {
   nets::Geometry geometry;
   if (set.ReadGeometry(Locate(set, request), &geometry))
-    throw std::runtime_error("data set '" + set.Path() + "' could not be read");
+    throw nets::FileError("data set '" + set.Path() + "' could not be read");
   return geometry;
 }
 
 nets::Modes TakeModes(const DataSet &set, const nets::GeometryRequest &request) {
   DataSample sample;
   if (set.Read(Locate(set, request), &sample))
-    throw std::runtime_error("data set '" + set.Path() + "' could not be read");
+    throw nets::FileError("data set '" + set.Path() + "' could not be read");
   if (sample.mode_values.empty())
-    throw std::runtime_error("data set '" + set.Path() + "' has no eigenvectors on grid " + SizeText(request.n) +
+    throw std::invalid_argument("data set '" + set.Path() + "' has no eigenvectors on grid " + SizeText(request.n) +
                              "; make it with -ritz 100, and with -small_cells for grids this large");
   return {sample.mode_values, sample.modes};
 }

@@ -1,6 +1,7 @@
 #include "solvers/flow/projection.h"
 #include "meshes/files.h"
 #include "meshes/log.h"
+#include "solvers/ksp/dcdm.h"
 #include "solvers/ksp/tuner.h"
 #include "solvers/pc/nmg.h"
 #include "solvers/poisson_preconditioner.h"
@@ -157,7 +158,7 @@ PetscErrorCode Projection::ConfigureSolver() {
   PetscCall(KSPSetFromOptions(ksp_));
   PetscCall(StopOnTrueResidual(ksp_));
   PetscBool bears, tuned; // a preconditioner in single precision; or its own ones
-  PetscCall(PetscObjectTypeCompareAny((PetscObject)ksp_, &bears, KSPCG, KSPFCG, KSPFGMRES, ""));
+  PetscCall(PetscObjectTypeCompareAny((PetscObject)ksp_, &bears, KSPCG, KSPFCG, KSPFGMRES, KSPDCDM, ""));
   PetscCall(PetscObjectTypeCompare((PetscObject)ksp_, KSPTUNER, &tuned));
   if (tuned) structured_ = false;
   if (structured_ && !bears) PetscCall(UseAlgebraicMultigrid());

@@ -87,7 +87,8 @@ PetscErrorCode PCSetUp_Neural(PC pc) {
   PetscFunctionReturn(0);
 }
 
-/// Once a model, where users look: on the error stream of the first rank.
+/// Warns of a method that takes more for granted than the network has. Once a model, where users look: on the error
+/// stream of the first rank.
 PetscErrorCode WarnIfUnsuitable(PC pc, KSP ksp) {
   PC_Neural *neural = Data(pc);
   KSPType type;
@@ -96,10 +97,21 @@ PetscErrorCode WarnIfUnsuitable(PC pc, KSP ksp) {
   PetscCall(KSPGetType(ksp, &type));
   const nets::Network &network = *neural->network;
   const char *why = WhyNotSuitable(type, network.Linear(), network.Symmetric());
-  if (!why || neural->warned) PetscFunctionReturn(0);
+  PetscReal rtol;
+  PetscCall(KSPGetTolerances(ksp, &rtol, nullptr, nullptr, nullptr));
+  const bool rounds = !BearsSinglePrecision(type) && rtol < kReachedByAll;
+  if ((!why && !rounds) || neural->warned) PetscFunctionReturn(0);
   neural->warned = true;
   PetscCall(KSPGetOptionsPrefix(ksp, &prefix));
   if (!prefix) prefix = "";
+  if (!why) {
+    PetscCall(PetscFPrintf(PetscObjectComm((PetscObject)pc), PETSC_STDERR,
+                           "PCNEURAL warning: -%sksp_type %s takes an exactly linear preconditioner for granted, but "
+                           "networks compute in single precision, so a tolerance of %g may be claimed and not reached; "
+                           "use -%sksp_type dcdm or -%sksp_type fcg\n",
+                           prefix, type, double(rtol), prefix, prefix));
+    PetscFunctionReturn(0);
+  }
   PetscCall(
       PetscFPrintf(PetscObjectComm((PetscObject)pc), PETSC_STDERR,
                    "PCNEURAL warning: -%sksp_type %s takes a %s preconditioner for granted, but the network of %s "

@@ -2,10 +2,10 @@
 #include "meshes/log.h"
 #include "meshes/options.h"
 #include "solvers/krylearn.h"
-#include "solvers/ksp/dcdm.h"
 #include "solvers/pc/nmg.h"
 #include "solvers/pc/nmg/extract.h"
 #include "solvers/pc/nmg/hierarchy.h"
+#include "solvers/pc/neural/suitable.h"
 #include "solvers/pc/pc_grid.h"
 #include <algorithm>
 #include <cmath>
@@ -22,9 +22,6 @@ using nmg::Array;
 
 const std::vector<std::string> kWeightNames = {"constant", "blackbox"}, kCycleNames = {"v", "w", "auto"};
 const std::vector<std::string> kKeys = {"grid", "weights", "cycle", "sweeps", "replicate"};
-
-/// Relative tolerances from here on are reached with any Krylov method.
-constexpr PetscReal kReachedByAll = 1e-3;
 
 struct PC_NMG {
   nmg::Options options;
@@ -142,16 +139,13 @@ PetscErrorCode PCApply_NMG(PC pc, Vec r, Vec z) {
 PetscErrorCode WarnOfMethod(PC pc, KSP ksp) {
   PC_NMG *nmg = Data(pc);
   PetscFunctionBegin;
-  PetscBool suits;
+  KSPType type;
   PetscReal rtol;
   const char *prefix;
-  PetscCall(PetscObjectTypeCompareAny((PetscObject)ksp, &suits, KSPCG, KSPFCG, KSPFGMRES, KSPGCR, KSPRICHARDSON,
-                                      KSPCHEBYSHEV, KSPPREONLY, KSPNONE, KSPDCDM, ""));
-  PetscCall(KSPGetTolerances(ksp, &rtol, nullptr, nullptr, nullptr));
-  if (suits || nmg->warned || rtol >= kReachedByAll) PetscFunctionReturn(0);
-  nmg->warned = true;
-  KSPType type;
   PetscCall(KSPGetType(ksp, &type));
+  PetscCall(KSPGetTolerances(ksp, &rtol, nullptr, nullptr, nullptr));
+  if (BearsSinglePrecision(type) || nmg->warned || rtol >= kReachedByAll) PetscFunctionReturn(0);
+  nmg->warned = true;
   PetscCall(KSPGetOptionsPrefix(ksp, &prefix));
   if (!prefix) prefix = "";
   PetscCall(PetscFPrintf(PetscObjectComm((PetscObject)pc), PETSC_STDERR,

@@ -1,4 +1,5 @@
 #include "solvers/pc/neural/suitable.h"
+#include "solvers/ksp/dcdm.h"
 #include <algorithm>
 #include <cstring>
 #include <iterator>
@@ -13,6 +14,9 @@ const char *const kLinear[] = {KSPGMRES, KSPLGMRES,    KSPPGMRES,   KSPDGMRES, K
                                KSPBCGSL, KSPCGS,       KSPPIPEBCGS, KSPTFQMR,  KSPTCQMR, KSPQMRCGS,
                                KSPBICG,  KSPCHEBYSHEV, KSPLSQR,     KSPCGNE,   KSPCGLS};
 
+const char *const kTrueResidual[] = {KSPCG,         KSPFCG,       KSPFGMRES,   KSPGCR,  KSPPIPEFCG,
+                                     KSPRICHARDSON, KSPCHEBYSHEV, KSPPREONLY, KSPNONE, KSPDCDM};
+
 template <class List> bool Holds(const List &list, const char *name) {
   return std::any_of(std::begin(list), std::end(list), [&](const char *one) { return !std::strcmp(one, name); });
 }
@@ -24,6 +28,8 @@ Assumes AssumptionOf(KSPType type) {
   if (Holds(kSymmetric, type)) return Assumes::kLinearAndSymmetric;
   return Holds(kLinear, type) ? Assumes::kLinear : Assumes::kNothing;
 }
+
+bool BearsSinglePrecision(KSPType type) { return !type || Holds(kTrueResidual, type); }
 
 const char *WhyNotSuitable(KSPType type, bool linear, bool symmetric) {
   const Assumes assumes = AssumptionOf(type);

@@ -144,7 +144,7 @@ TEST(DataReader, ServesTraining) {
   EXPECT_EQ(source(request).faces, expected.faces);
   nets::GeometryRequest beyond = request;
   beyond.number = 2;
-  EXPECT_THROW(source(beyond), std::runtime_error);
+  EXPECT_THROW(source(beyond), std::invalid_argument);
   // Held-out geometries: made on the fly, or of the other file.
   const nets::GeometryRequest validation{"darcy", {8, 8, 1}, nets::kFirstValidationSeed, 0};
   EXPECT_EQ(source(validation).sums.size(), 64u);

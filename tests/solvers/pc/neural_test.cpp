@@ -341,6 +341,24 @@ TEST(Suitable, KnowsWhatMethodsTakeForGranted) {
     EXPECT_EQ(WhyNotSuitable(type, false, false), nullptr) << type;
 }
 
+TEST_F(NeuralTest, WarnsWhereSinglePrecisionShows) {
+  Model m;
+  MakeModel(PETSC_COMM_WORLD, Dirichlet({20, 17, 1}), &m);
+  for (const char *type : {KSPGMRES, KSPBCGS, KSPCG, KSPFGMRES, KSPDCDM})
+    for (const double rtol : {1e-8, 1e-2}) {
+      const std::string seen = ErrorStreamOf([&] {
+        Solver solver(m.A);
+        ASSERT_PETSC_OK(KSPSetType(solver.ksp, type));
+        ASSERT_PETSC_OK(KSPSetTolerances(solver.ksp, rtol, 1e-300, 1e5, 30));
+        UseNeural(&solver, Path(2));
+        ASSERT_PETSC_OK(KSPSolve(solver.ksp, m.b, m.x));
+      });
+      const bool expected = Rank() == 0 && rtol < 1e-3 && !BearsSinglePrecision(type);
+      EXPECT_EQ(seen.find("a tolerance of 1e-08 may be claimed and not reached") != std::string::npos, expected)
+          << type << " " << seen;
+    }
+}
+
 TEST_F(NeuralTest, ComputesWhereItIsTold) {
   Model m;
   MakeModel(PETSC_COMM_WORLD, Dirichlet({20, 17, 1}), &m);
