@@ -12,4 +12,5 @@ krylearn_packages
 krylearn_build
 krylearn_environment
 cd "$KRYLEARN_ROOT"
-exec ctest --test-dir build --output-on-failure --no-tests=error -j "$(nproc)" "$@"
+# nproc would take OMP_NUM_THREADS for the number of cores.
+exec ctest --test-dir build --output-on-failure --no-tests=error -j "$((2 * $(env -u OMP_NUM_THREADS nproc)))" "$@"
