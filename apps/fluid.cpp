@@ -59,7 +59,7 @@ static PetscErrorCode Body(MPI_Comm comm) {
   PetscCall(ReadFlowOptions(comm, &config));
   PetscCall(ReadRunOptions(comm, &run));
   if (HelpWanted()) {
-    PetscCall(AnnouncePreconditioner(comm, "pressure_", PCNMG));
+    PetscCall(AnnounceSolver(comm, "pressure_", PCNMG));
     PetscFunctionReturn(0);
   }
   if (run.dry_run) {

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A picture of what policies did over a sequence of systems: python3 apps/plot_policies.py OUT/policies.csv [-o PNG]
+"""A picture of what policies did over a sequence of systems: python3 apps/plot_policies.py OUT [-o PNG]
 
 Reads what `poisson -problem heat|sor -policies ... -output OUT` wrote. Above: iterations summed over the steps, as parts
 of those of the first policy; below: the relaxation factors, where a policy chooses any, and the context.
@@ -18,14 +18,19 @@ import matplotlib.pyplot as plt
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("csv", type=Path)
+    parser.add_argument("csv", type=Path, help="policies.csv, or the folder that holds it")
     parser.add_argument("-o", "--output", type=Path, help="picture (default: beside the CSV file)")
     wanted = parser.parse_args()
-    with open(wanted.csv, newline="", encoding="utf-8") as file:
-        rows = list(csv.reader(file))
-    header, rows = rows[0], [[float(x) for x in row] for row in rows[1:]]
+    if wanted.csv.is_dir():
+        wanted.csv = wanted.csv / "policies.csv"
+    try:
+        with open(wanted.csv, newline="", encoding="utf-8") as file:
+            header, *rows = list(csv.reader(file)) or [[]]
+    except (OSError, UnicodeDecodeError) as error:
+        sys.exit(f"{wanted.csv} cannot be read: {error}")
     if header[:2] != ["step", "context"] or not rows:
-        sys.exit(f"{wanted.csv} holds no courses of policies")
+        sys.exit(f"{wanted.csv} holds no courses of policies; poisson -problem heat -policies ... -output OUT writes some")
+    rows = [[float(x) for x in row] for row in rows]
     columns = dict(zip(header, zip(*rows)))
     names = [name.split(" ", 1)[1] for name in header if name.startswith("iterations ")]
     figure, (above, below) = plt.subplots(2, 1, sharex=True, figsize=(9, 7), height_ratios=(2, 3))

@@ -218,7 +218,7 @@ PetscErrorCode Body(MPI_Comm comm) {
   Settings settings;
   PetscCall(ReadSettings(comm, &settings));
   if (HelpWanted()) {
-    PetscCall(AnnouncePreconditioner(comm, nullptr, ""));
+    PetscCall(AnnounceSolver(comm, nullptr, ""));
     PetscCall(PetscPrintf(comm, "\n"));
     PetscCall(PrintProblems(comm));
     PetscFunctionReturn(0);

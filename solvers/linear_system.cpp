@@ -1,4 +1,5 @@
 #include "solvers/linear_system.h"
+#include "solvers/ksp/tuner.h"
 #include "solvers/poisson_preconditioner.h"
 #include <algorithm>
 #include <cerrno>
@@ -150,6 +151,10 @@ PetscErrorCode SolverName(KSP ksp, std::string *name) {
   PetscCall(KSPGetType(ksp, &ksp_type));
   PetscCall(KSPGetPC(ksp, &pc));
   PetscCall(PCGetType(pc, &pc_type));
+  if (ksp_type && !std::strcmp(ksp_type, KSPTUNER)) {
+    *name = ksp_type; // its configurations have preconditioners
+    PetscFunctionReturn(0);
+  }
   *name = std::string(ksp_type ? ksp_type : "no method") + " with " + (pc_type ? pc_type : "no preconditioner");
 #if defined(PETSC_HAVE_HYPRE)
   if (pc_type && !std::strcmp(pc_type, PCHYPRE)) {

@@ -1,4 +1,6 @@
 #include "solvers/poisson_preconditioner.h"
+#include "solvers/ksp/dcdm.h"
+#include "solvers/ksp/tuner.h"
 #include "solvers/pc/neural.h"
 #include "solvers/pc/nmg.h"
 #include "solvers/pc/sorbandit.h"
@@ -41,7 +43,7 @@ PetscErrorCode SetPoissonPreconditioner(PC pc) {
   PetscFunctionReturn(0);
 }
 
-PetscErrorCode AnnouncePreconditioner(MPI_Comm comm, const char *prefix, const char *fallback) {
+PetscErrorCode AnnounceSolver(MPI_Comm comm, const char *prefix, const char *fallback) {
   PetscFunctionBeginUser;
   char type[64];
   PetscCall(PetscStrncpy(type, fallback, sizeof type));
@@ -54,6 +56,16 @@ PetscErrorCode AnnouncePreconditioner(MPI_Comm comm, const char *prefix, const c
     PetscCall(PCSetType(pc, type));
     PetscCall(PCSetFromOptions(pc));
     PetscCall(PCDestroy(&pc));
+  }
+  type[0] = 0;
+  PetscCall(PetscOptionsGetString(nullptr, prefix, "-ksp_type", type, sizeof type, nullptr));
+  for (const char *own : {KSPDCDM, KSPTUNER}) {
+    if (std::string(type) != own) continue;
+    KSP ksp;
+    PetscCall(KSPCreate(comm, &ksp));
+    PetscCall(KSPSetOptionsPrefix(ksp, prefix));
+    PetscCall(KSPSetFromOptions(ksp));
+    PetscCall(KSPDestroy(&ksp));
   }
   PetscFunctionReturn(0);
 }

@@ -15,8 +15,8 @@ PetscErrorCode SetPoissonPreconditioner(PC pc);
 /// that cannot measure it (minres) keep their own norm, which -info tells. Collective.
 PetscErrorCode StopOnTrueResidual(KSP ksp);
 
-/// Lets the preconditioner that `-<prefix>pc_type` names – `fallback` without – print its options under -help, where it
-/// is one of the project's. Collective.
-PetscErrorCode AnnouncePreconditioner(MPI_Comm comm, const char *prefix, const char *fallback);
+/// Lets the types that `-<prefix>ksp_type` and `-<prefix>pc_type` name – `fallback` without the latter – print their
+/// options under -help, where they are the project's. Collective.
+PetscErrorCode AnnounceSolver(MPI_Comm comm, const char *prefix, const char *fallback);
 
 } // namespace krylearn

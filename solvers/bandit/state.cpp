@@ -18,6 +18,16 @@ std::string Sum(const std::string &text) {
   return kChecksum + std::string(sum) + "\n";
 }
 
+/// The beginning of what sets a description apart from another.
+std::string From(const std::string &description, const std::string &other) {
+  std::size_t at = 0;
+  while (at < description.size() && at < other.size() && description[at] == other[at]) ++at;
+  const std::size_t part = at > 0 ? description.find_last_of(",;", at - 1) : std::string::npos;
+  at = part == std::string::npos ? 0 : description.find_first_not_of(",; ", part);
+  if (at == std::string::npos) return "no more";
+  return description.size() - at > 60 ? description.substr(at, 57) + "..." : description.substr(at);
+}
+
 } // namespace
 
 std::string WriteState(const std::string &description, const std::vector<double> &numbers) {
@@ -41,7 +51,7 @@ std::vector<double> ReadState(const std::string &text, const std::string &descri
   const std::size_t end = text.rfind(kChecksum);
   if (end == std::string::npos || text.substr(end) != Sum(text.substr(0, end))) fail("it is cut off or damaged");
   std::getline(lines, found);
-  if (found != description) fail("it belongs to: " + found + "; expected: " + description);
+  if (found != description) fail("it belongs to: " + From(found, description) + "; expected: " + From(description, found));
   std::vector<double> numbers;
   for (std::string line; std::getline(lines, line) && line.compare(0, sizeof kChecksum - 1, kChecksum) != 0;)
     numbers.push_back(std::stod(line));

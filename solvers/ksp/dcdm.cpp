@@ -1,6 +1,7 @@
 // KSPDCDM: deep conjugate directions – a preconditioner of any kind proposes, A-orthogonality and a line search decide.
 #include "solvers/ksp/dcdm.h"
 #include "solvers/ksp/dcdm/window.h"
+#include "solvers/misspelt_keys.h"
 #include <new>
 #include <petsc/private/kspimpl.h>
 
@@ -341,6 +342,7 @@ PetscErrorCode KSPSetFromOptions_DCDM(KSP ksp, PetscOptionItems *PetscOptionsObj
   PetscBool given;
   PC pc;
   PetscFunctionBegin;
+  PetscCall(krylearn::RefuseMisspeltKeys((PetscObject)ksp, "ksp_dcdm_", {"window", "window_max", "stall"}));
   PetscOptionsHeadBegin(PetscOptionsObject, "KSPDCDM options");
   PetscCall(PetscOptionsInt("-ksp_dcdm_window", "Directions that a new one is made A-orthogonal to", "KSPDCDMSetWindow",
                             window, &window, &given));

@@ -66,16 +66,15 @@ PetscErrorCode Attempt(KSP ksp, int arm, double limit, bool zero_guess, TunerAtt
   PetscFunctionReturn(0);
 }
 
-/// Leaves the solve to the safe arm, from where the other has brought it if that is of use.
-PetscErrorCode Finish(KSP ksp, int arm, const TunerAttempt &left, PetscReal initial, TunerAttempt *attempt) {
+/// Leaves the solve to another arm, from where the first has brought it if that is of use.
+PetscErrorCode Finish(KSP ksp, int arm, const TunerAttempt &left, int other, PetscReal initial, TunerAttempt *attempt) {
   KSP_Tuner *data = TunerData(ksp);
-  const int safe = data->tuning->Safe();
   bool zero_guess = false;
   PetscReal norm;
   PetscFunctionBegin;
   PetscCall(PetscInfo(ksp, "Configuration %s gave up after %" PetscInt_FMT " iterations (%s); %s goes on\n",
                       data->arms[std::size_t(arm)].configuration.name.c_str(), ksp->its, left.message.c_str(),
-                      data->arms[std::size_t(safe)].configuration.name.c_str()));
+                      data->arms[std::size_t(other)].configuration.name.c_str()));
   PetscCall(Residual(ksp, false, ksp->work[0], &norm));
   if (!(norm < initial)) {
     zero_guess = ksp->guess_zero;
@@ -83,7 +82,26 @@ PetscErrorCode Finish(KSP ksp, int arm, const TunerAttempt &left, PetscReal init
     else PetscCall(VecCopy(ksp->work[1], ksp->vec_sol));
   }
   ksp->reason = KSP_CONVERGED_ITERATING;
-  PetscCall(Attempt(ksp, safe, PETSC_INFINITY, zero_guess, attempt));
+  PetscCall(Attempt(ksp, other, PETSC_INFINITY, zero_guess, attempt));
+  PetscFunctionReturn(0);
+}
+
+/// The safe arm has failed, and has never solved anything, so it is not safe: the others are asked one after the other.
+/// If none can do it either the solve ends with what the safe arm said.
+PetscErrorCode Rescue(KSP ksp, const TunerAttempt &left, PetscReal initial, double *cost, bool *solved) {
+  KSP_Tuner *data = TunerData(ksp);
+  const int safe = data->tuning->Safe();
+  const KSPConvergedReason reason = ksp->reason;
+  PetscFunctionBegin;
+  data->arms[std::size_t(safe)].message = left.message;
+  for (int other = 0; other < int(data->arms.size()) && !*solved; ++other) {
+    if (other == safe || data->tuning->Arms()[std::size_t(other)].dropped) continue;
+    TunerAttempt attempt;
+    PetscCall(Finish(ksp, safe, left, other, initial, &attempt));
+    *cost += attempt.solve;
+    *solved = attempt.end == End::kConverged;
+  }
+  if (!*solved) ksp->reason = reason;
   PetscFunctionReturn(0);
 }
 
@@ -141,11 +159,13 @@ PetscErrorCode KSPSolve_Tuner(KSP ksp) {
   double cost = attempt.solve;
   bool solved = attempt.end == End::kConverged;
   if (!solved && arm != safe) {
-    PetscCall(Finish(ksp, arm, attempt, initial, &rest));
+    PetscCall(Finish(ksp, arm, attempt, safe, initial, &rest));
     cost += rest.solve;
     solved = rest.end == End::kConverged;
   }
   const TunerAttempt &last = arm == safe ? attempt : rest;
+  if (!solved && data->tuning->Arms()[std::size_t(safe)].solved == 0)
+    PetscCall(Rescue(ksp, last, initial, &cost, &solved));
   PetscCheck(solved || last.end != End::kError, comm, PETSC_ERR_NOT_CONVERGED,
              "KSPTUNER: the safe configuration %s fails: %s; choose another with -%sksp_tuner_safe",
              data->arms[std::size_t(safe)].configuration.name.c_str(), last.message.c_str(), TunerPrefix(ksp).c_str());

@@ -1,6 +1,7 @@
 // KSPTUNER's settings: setters, options, and the arms and learner that they make.
 #include "meshes/files.h"
 #include "solvers/ksp/tuner/data.h"
+#include "solvers/misspelt_keys.h"
 #include "solvers/solver_state.h"
 #include <map>
 #include <set>
@@ -21,11 +22,23 @@ PetscErrorCode ReadList(KSP ksp, std::vector<Configuration> *list) {
              "KSPTUNER has no configurations to choose from; give -%sksp_tuner_configs FILE or 'a: -pc_type gamg; "
              "b: -pc_type nmg'",
              TunerPrefix(ksp).c_str());
+  std::string file;
+  if (text.find(':') == std::string::npos) PetscCall(ReadTextFile(comm, text, &file));
+  PetscCheck(text.find(':') != std::string::npos || !file.empty(), comm, PETSC_ERR_USER_INPUT,
+             "-%sksp_tuner_configs '%s' is no list 'NAME: -option value; NAME: …', and no file, or an empty one",
+             TunerPrefix(ksp).c_str(), text.c_str());
   if (text.find(": ") != std::string::npos || text.find(":-") != std::string::npos) {
     for (char &c : text)
       if (c == ';') c = '\n';
     PetscCall(ParseConfigurations(comm, text, "-" + TunerPrefix(ksp) + "ksp_tuner_configs", list, base));
   } else PetscCall(ReadConfigurations(comm, text, list, base));
+  for (const Configuration &c : *list)
+    for (const std::string &word : SplitList(c.options, ' '))
+      for (const char *key : {"-ksp_rtol", "-ksp_atol", "-ksp_divtol", "-ksp_max_it"})
+        PetscCheck(word != key, comm, PETSC_ERR_USER_INPUT,
+                   "Configuration %s has %s; tolerances and iterations are those of the solver itself, the same for "
+                   "all: give -%s%s outside the list",
+                   c.name.c_str(), key, TunerPrefix(ksp).c_str(), key + 1);
   PetscFunctionReturn(0);
 }
 
@@ -326,6 +339,8 @@ PetscErrorCode KSPSetFromOptions_Tuner(KSP ksp, PetscOptionItems *PetscOptionsOb
   std::vector<char> text(kLongestList);
   PetscBool given;
   PetscFunctionBegin;
+  PetscCall(RefuseMisspeltKeys((PetscObject)ksp, "ksp_tuner_",
+                               {"configs", "safe", "policy", "loss", "limit", "seed", "report", "state", "save"}));
   PetscOptionsHeadBegin(PetscOptionsObject, "KSPTUNER options");
   PetscCall(PetscOptionsString("-ksp_tuner_configs", "File of configurations, or 'a: -option value; b: -option value'",
                                "KSPTunerSetConfigs", "", text.data(), text.size(), &given));

@@ -1,5 +1,6 @@
 // PCNEURAL: a trained network as a PETSc preconditioner.
 #include "solvers/pc/neural.h"
+#include "solvers/misspelt_keys.h"
 #include "meshes/log.h"
 #include "solvers/pc/neural/geometry.h"
 #include "solvers/pc/neural/suitable.h"
@@ -188,6 +189,7 @@ PetscErrorCode PCView_Neural(PC pc, PetscViewer viewer) {
 PetscErrorCode PCSetFromOptions_Neural(PC pc, PetscOptionItems *PetscOptionsObject) {
   PC_Neural *neural = Data(pc);
   PetscFunctionBegin;
+  PetscCall(RefuseMisspeltKeys((PetscObject)pc, "pc_neural_", {"model", "grid", "device", "threads"}));
   PetscOptionsHeadBegin(PetscOptionsObject, "PCNEURAL options");
   char path[PETSC_MAX_PATH_LEN];
   const Int3 &natural = neural->grid.natural;

@@ -3,6 +3,7 @@
 #include "meshes/options.h"
 #include "solvers/krylearn.h"
 #include "solvers/pc/nmg.h"
+#include "solvers/misspelt_keys.h"
 #include "solvers/pc/nmg/extract.h"
 #include "solvers/pc/nmg/hierarchy.h"
 #include "solvers/pc/neural/suitable.h"
@@ -211,34 +212,11 @@ PetscErrorCode PCView_NMG(PC pc, PetscViewer viewer) {
   PetscFunctionReturn(0);
 }
 
-/// Refuses keys such as -pc_nmg_cylce, which other programs than the project's would not hear of.
-PetscErrorCode RefuseMisspeltKeys(PC pc) {
-  PetscFunctionBegin;
-  const char *prefix = ((PetscObject)pc)->prefix;
-  const std::string start = std::string(prefix ? prefix : "") + "pc_nmg_";
-  PetscOptions options = ((PetscObject)pc)->options;
-  PetscInt count;
-  char **names, **values;
-  std::string culprit;
-  PetscCall(PetscOptionsLeftGet(options, &count, &names, &values));
-  for (PetscInt i = 0; i < count && culprit.empty(); ++i) {
-    const std::string name = names[i];
-    if (name.rfind(start, 0) != 0) continue;
-    const std::string key = name.substr(start.size());
-    if (std::find(kKeys.begin(), kKeys.end(), key) == kKeys.end()) culprit = key;
-  }
-  PetscCall(PetscOptionsLeftRestore(options, &count, &names, &values));
-  if (culprit.empty()) PetscFunctionReturn(0);
-  const std::string nearest = NearestName(culprit, kKeys);
-  SETERRQ(PetscObjectComm((PetscObject)pc), PETSC_ERR_USER_INPUT, "unknown option -%s%s; %s%s%s", start.c_str(),
-          culprit.c_str(), nearest.empty() ? "see -help" : ("did you mean -" + start).c_str(), nearest.c_str(),
-          nearest.empty() ? "" : "?");
-}
 
 PetscErrorCode PCSetFromOptions_NMG(PC pc, PetscOptionItems *PetscOptionsObject) {
   PC_NMG *nmg = Data(pc);
   PetscFunctionBegin;
-  PetscCall(RefuseMisspeltKeys(pc));
+  PetscCall(RefuseMisspeltKeys((PetscObject)pc, "pc_nmg_", kKeys));
   PetscOptionsHeadBegin(PetscOptionsObject, "PCNMG options");
   nmg::Options &o = nmg->options;
   const Int3 &natural = nmg->grid.natural;

@@ -3,6 +3,7 @@
 #include "meshes/files.h"
 #include "meshes/log.h"
 #include "solvers/bandit/bandit.h"
+#include "solvers/misspelt_keys.h"
 #include "solvers/solver_state.h"
 #include <cmath>
 #include <new>
@@ -274,6 +275,9 @@ PetscErrorCode PCSetFromOptions_SORBandit(PC pc, PetscOptionItems *PetscOptionsO
   PC_SORBandit *data = Data(pc);
   MPI_Comm comm = PetscObjectComm((PetscObject)pc);
   PetscFunctionBegin;
+  PetscCall(RefuseMisspeltKeys((PetscObject)pc, "pc_sorbandit_",
+                               {"policy", "omega", "arms", "symmetric", "context", "context_range", "bins", "seed",
+                                "state", "save"}));
   char text[PETSC_MAX_PATH_LEN];
   PetscBool given, counted;
   PetscOptionsHeadBegin(PetscOptionsObject, "PCSORBANDIT options");

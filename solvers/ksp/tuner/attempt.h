@@ -14,6 +14,7 @@ struct TunerArm {
   KSP ksp = nullptr;
   PetscInt64 generation = -1; ///< of the operators that it has been given
   PetscBool reuse = PETSC_FALSE; ///< its own -ksp_reuse_preconditioner
+  bool true_residual = false;    ///< its KSP stops on the unpreconditioned norm
   std::string message;           ///< why it is stopped or fails, or which of its options nothing reads
 };
 

@@ -42,6 +42,7 @@ PetscErrorCode ViewTuning(PetscViewer viewer, TunerLoss loss, const bandit::Tuni
     else if (int(i) == best) note = "cheapest";
     if (!a.dropped && int(i) == tuning.Safe()) note += note.empty() ? "safe" : ", safe";
     if (!arms[i].message.empty()) note += (note.empty() ? "" : ": ") + arms[i].message;
+    if (a.solves == 0 && !a.dropped && note.empty()) note = "not tried yet: a trial is not expected to pay";
     PetscCall(PetscViewerASCIIPrintf(viewer, "%-*s  %6ld  %7ld  %11.4g  %12.4g  %7ld  %12.1f%%  %10.3f  %s\n", int(width),
                                      arms[i].configuration.name.c_str(), a.solves, a.stopped, unit * a.recent,
                                      unit * a.setup, a.setups, total > 0 ? 100 * a.total / total : 0,
@@ -62,7 +63,7 @@ PetscErrorCode ReportTuning(KSP ksp) {
   for (const auto &arm : tuning.Arms()) total += arm.total;
   std::string name = prefix.empty() ? "" : " of -" + prefix;
   if (data->number > 1) name += " (" + std::to_string(data->number) + ")";
-  PetscCall(PetscViewerASCIIPrintf(viewer, "Tuner%s: %ld solves, %.4g %s in all; set-ups last for %.3g solves\n",
+  PetscCall(PetscViewerASCIIPrintf(viewer, "Tuner%s: %ld solves, %.4g %s in all; a set-up is expected to last for %.3g solves\n",
                                    name.c_str(), tuning.Solves(), by_time ? total : 1e-9 * total,
                                    by_time ? "s" : "Gflop", tuning.Reuse()));
   PetscCall(PetscViewerASCIIPushTab(viewer));
@@ -71,8 +72,7 @@ PetscErrorCode ReportTuning(KSP ksp) {
     const TunerArm &arm = data->arms[std::size_t(best)];
     std::string options;
     PetscCall(EffectiveOptions(arm.configuration, &options));
-    const bool true_residual = arm.ksp && arm.ksp->normtype == KSP_NORM_UNPRECONDITIONED;
-    PetscCall(PetscViewerASCIIPrintf(viewer, "next time: %s\n", UnderPrefix(options, prefix, true_residual).c_str()));
+    PetscCall(PetscViewerASCIIPrintf(viewer, "next time: %s\n", UnderPrefix(options, prefix, arm.true_residual).c_str()));
   }
   PetscCall(PetscViewerASCIIPopTab(viewer));
   PetscFunctionReturn(0);

@@ -302,7 +302,14 @@ TEST(Tuner, GoesOnWithWhatItHasLearnt) {
   EXPECT_EQ(three.Solve(10), course);
   Tuned other("nmg: -pc_type nmg; sor: -pc_type sor");
   ASSERT_PETSC_OK(KSPTunerLoad(other.ksp, (folder / "state").c_str()));
-  EXPECT_REFUSED(KSPSetUp(other.ksp), "it belongs to: tuner, policy thompson");
+  EXPECT_REFUSED(KSPSetUp(other.ksp), "it belongs to: jacobi: -pc_type jacobi; sor: -pc_type sor; expected: sor: ");
+}
+
+TEST(Tuner, AsksTheOthersWhereTheSafeConfigurationFails) {
+  Tuned tuned("unsafe: -pc_type nosuch; nmg: -pc_type nmg; sor: -pc_type sor");
+  tuned.Solve(10);
+  EXPECT_EQ(tuned.Cheapest(), "nmg");
+  EXPECT_NE(tuned.View().find("nosuch"), std::string::npos);
 }
 
 TEST(Tuner, ReportsThatTheSafeConfigurationFails) {
@@ -324,7 +331,9 @@ TEST(Tuner, RefusesNonsense) {
   ASSERT_PETSC_OK(KSPTunerSetConfigs(tuned.ksp, " ; "));
   EXPECT_REFUSED(KSPSetUp(tuned.ksp), "has no configurations to choose from");
   ASSERT_PETSC_OK(KSPTunerSetConfigs(tuned.ksp, "no/such/file"));
-  EXPECT_REFUSED(KSPSetUp(tuned.ksp), "no/such/file: no such file");
+  EXPECT_REFUSED(KSPSetUp(tuned.ksp), "'no/such/file' is no list");
+  ASSERT_PETSC_OK(KSPTunerSetConfigs(tuned.ksp, "a: -pc_type none -ksp_rtol 1e-2"));
+  EXPECT_REFUSED(KSPSetUp(tuned.ksp), "Configuration a has -ksp_rtol");
   ASSERT_PETSC_OK(KSPTunerSetConfigs(tuned.ksp, "a: -pc_type none; a: -pc_type jacobi"));
   EXPECT_REFUSED(KSPSetUp(tuned.ksp), "two configurations named a");
   ASSERT_PETSC_OK(KSPTunerSetConfigs(tuned.ksp, kThree));

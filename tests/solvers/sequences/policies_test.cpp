@@ -141,7 +141,7 @@ TEST(SorBandit, AStateOfOtherArmsIsRefused) {
   ASSERT_PETSC_OK(PCSORBanditSave(one.pc, (folder / "state").c_str()));
   ASSERT_PETSC_OK(PCSORBanditSetOmega(two.pc, 1, 1.9, 20));
   ASSERT_PETSC_OK(PCSORBanditLoad(two.pc, (folder / "state").c_str()));
-  EXPECT_REFUSED(KSPSetUp(two.ksp), "it belongs to: policy tsallis");
+  EXPECT_REFUSED(KSPSetUp(two.ksp), "it belongs to: arms omega 1 to 1.95");
 }
 
 } // namespace
