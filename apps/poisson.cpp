@@ -148,6 +148,11 @@ PetscErrorCode CheckConverged(MPI_Comm comm, const SolveReport &r) {
   PetscCheck(r.reason > 0, comm, PETSC_ERR_NOT_CONVERGED,
              "Not converged: %s after %" PetscInt_FMT " iterations, true relative residual %.3e",
              KSPConvergedReasons[r.reason], r.iterations, r.true_residual);
+  if (r.reason == KSP_CONVERGED_RTOL && r.true_residual > 2 * r.rtol)
+    PetscCall(PetscFPrintf(comm, PETSC_STDERR,
+                           "poisson: warning: the solver says that it has reached %.1e, and has reached %.1e; its "
+                           "recursion is too far from the true residual (another -ksp_type or -pc_type?)\n",
+                           double(r.rtol), r.true_residual));
   PetscFunctionReturn(0);
 }
 

@@ -24,6 +24,7 @@ struct SolveReport {
   PetscInt iterations = 0;
   KSPConvergedReason reason = KSP_CONVERGED_ITERATING;
   double setup_seconds = 0, solve_seconds = 0; ///< the slowest rank's
+  double rtol = 0;                             ///< what the solver was to reach
   double true_residual = 0;                    ///< ‖b − A x‖₂ / ‖b‖₂, computed afresh
   bool error_known = false;
   double error_l2 = 0, error_max = 0;
