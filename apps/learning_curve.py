@@ -64,7 +64,7 @@ def main():
         validated = [(x, its) for x, its in zip(along, log["iterations"]) if its == its]
         counts.plot(*zip(*validated) if validated else ((), ()), "o-", color=colour, ms=3, lw=1.3, label=name)
     losses.set_ylabel("loss")
-    counts.set(ylabel="iterations, held out", xlabel="seconds" if options.time else "step")
+    counts.set(ylabel="iterations, held out (mean)", xlabel="seconds" if options.time else "step")
     for axes in (losses, counts):
         axes.grid(alpha=0.25)
         axes.spines[["top", "right"]].set_visible(False)

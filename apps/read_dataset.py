@@ -83,7 +83,7 @@ def main():
         unknowns = sums > 0
         for a, c in enumerate(faces):
             unknowns = unknowns | (c > 0) | (xp.roll(c, -1, -1 - a) > 0)
-        print(f"{'unknowns':12} {int(unknowns.sum())} of {group['sums'][i].size} cells; the others are solid")
+        print(f"{'unknowns':12} {int(unknowns.sum())} of {group['sums'][i].size} cells, the others (if any) solid")
         if "solutions" in group:
             x, b = array(group["solutions"][i][0]), array(group["right_sides"][i][0])
             residual = float(((apply(faces, sums, x) - b) ** 2).sum() ** 0.5 / (b ** 2).sum() ** 0.5)

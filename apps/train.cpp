@@ -186,7 +186,15 @@ PetscErrorCode Body(MPI_Comm comm) {
   Settings settings;
   PetscCall(ReadSettings(comm, &settings));
   if (HelpWanted()) PetscFunctionReturn(0);
-  if (!settings.chosen) PetscCall(PetscPrintf(comm, "%sAll options: train -help\n", help));
+  if (!settings.chosen) {
+    char *given;
+    PetscCall(PetscOptionsGetAll(nullptr, &given));
+    const bool other = given[0] != 0;
+    PetscCall(PetscFree(given));
+    PetscCheck(!other, comm, PETSC_ERR_USER_INPUT,
+               "Give a file for the model: -o FILE (train without options explains itself)");
+    PetscCall(PetscPrintf(comm, "%sAll options: train -help\n", help));
+  }
   else if (!settings.info.empty()) PetscCall(PrintInfo(comm, settings.info));
   else PetscCall(TrainModel(comm, &settings));
   PetscFunctionReturn(0);
