@@ -6,11 +6,16 @@ namespace krylearn {
 namespace {
 
 /// `options` of a KSP under another prefix; with type and norm, where only the defaults say them.
-std::string UnderPrefix(const std::string &options, const std::string &prefix, bool true_residual) {
+/// `unread` ones are left out.
+std::string UnderPrefix(const std::string &options, const std::string &unread, const std::string &prefix,
+                        bool true_residual) {
+  const std::vector<std::string> ignored = SplitList(unread, ' ');
   std::string text;
+  bool kept = true;
   for (const std::string &word : SplitList(options, ' ')) {
     const bool key = word.size() > 1 && word[0] == '-' && std::isalpha(static_cast<unsigned char>(word[1]));
-    text += (text.empty() ? "" : " ") + (key ? "-" + prefix + word.substr(1) : word);
+    if (key) kept = std::find(ignored.begin(), ignored.end(), word) == ignored.end();
+    if (kept) text += (text.empty() ? "" : " ") + (key ? "-" + prefix + word.substr(1) : word);
   }
   const auto add = [&](const char *key, const char *value) {
     if (options.find(key) == std::string::npos) text = "-" + prefix + (key + 1) + " " + value + " " + text;
@@ -70,9 +75,10 @@ PetscErrorCode ReportTuning(KSP ksp) {
   PetscCall(ViewTuning(viewer, data->loss, tuning, data->arms));
   if (best >= 0) {
     const TunerArm &arm = data->arms[std::size_t(best)];
-    std::string options;
+    std::string options, unread;
     PetscCall(EffectiveOptions(arm.configuration, &options));
-    PetscCall(PetscViewerASCIIPrintf(viewer, "next time: %s\n", UnderPrefix(options, prefix, arm.true_residual).c_str()));
+    PetscCall(UnreadOptions(arm.configuration, &unread));
+    PetscCall(PetscViewerASCIIPrintf(viewer, "next time: %s\n", UnderPrefix(options, unread, prefix, arm.true_residual).c_str()));
   }
   PetscCall(PetscViewerASCIIPopTab(viewer));
   PetscFunctionReturn(0);
