@@ -6,7 +6,6 @@
 #include "solvers/linear_system.h"
 #include "solvers/training_geometry.h"
 #include <csignal>
-#include <unistd.h>
 
 using namespace krylearn;
 
@@ -148,7 +147,6 @@ PetscErrorCode CheckWritable(MPI_Comm comm, const std::string &path) {
   PetscMPIInt rank;
   PetscCallMPI(MPI_Comm_rank(comm, &rank));
   const std::string complaint = rank == 0 && !path.empty() ? WhyNotWritable(path) : "";
-  if (rank == 0) unlink((path + ".part").c_str()); // of the trial
   PetscCall(AgreeOnComplaint(comm, PETSC_ERR_FILE_OPEN, "Cannot write '" + path + "'", complaint));
   PetscFunctionReturn(0);
 }

@@ -100,10 +100,11 @@ std::string WhyNotWritable(const std::string &path) {
   if (!is_folder) return "'" + folder + "' is a file, not a folder";
   if (Exists(path, &is_folder) && is_folder) return "there is a folder of that name";
   // What a folder allows (read-only mounts, quotas) is known for sure only by trying.
-  const std::string temporary = path + ".part";
-  const int file = open(temporary.c_str(), O_CREAT | O_TRUNC | O_WRONLY, 0666);
+  const std::string probe = path + ".probe";
+  const int file = open(probe.c_str(), O_CREAT | O_TRUNC | O_WRONLY, 0666);
   if (file < 0) return std::string(std::strerror(errno)) + " in folder '" + folder + "'";
   close(file);
+  unlink(probe.c_str());
   return "";
 }
 
@@ -136,11 +137,7 @@ PetscErrorCode PrepareFolder(MPI_Comm comm, const std::string &folder) {
   std::string complaint;
   if (rank == 0) {
     complaint = folder.empty() ? "its name is empty; give a folder" : MakeFolders(folder);
-    if (complaint.empty()) {
-      const std::string probe = folder + "/.krylearn_probe";
-      complaint = WhyNotWritable(probe);
-      unlink((probe + ".part").c_str());
-    }
+    if (complaint.empty()) complaint = WhyNotWritable(folder + "/.krylearn");
   }
   PetscCall(AgreeOnComplaint(comm, PETSC_ERR_FILE_OPEN, "Cannot write to output folder '" + folder + "'", complaint));
   PetscFunctionReturn(0);

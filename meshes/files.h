@@ -18,7 +18,8 @@ PetscErrorCode AgreeOnComplaint(MPI_Comm comm, PetscErrorCode code, const std::s
 
 /// Folder part of a path ("." if there is none).
 std::string FolderOf(const std::string &path);
-/// Why no file can be written at `path`: no such folder, a folder in its place, no permission, …
+/// Why no file can be written at `path`: no such folder, a folder in its place, no permission, … Leaves nothing behind,
+/// and `path` and `path`.part as they are.
 std::string WhyNotWritable(const std::string &path);
 /// Claims disk space for the first `bytes` of a file, so that a full disk is noticed before ranks write together:
 /// MPI-IO may hang when one of them fails. Does nothing on file systems that cannot do it.

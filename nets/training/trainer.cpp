@@ -48,6 +48,7 @@ public:
         held_out_(comm, spec), loss_(FindLoss(spec.loss)), sampling_(FindSampling(spec.sampling)) {
     MPI_Comm_rank(comm, &rank_);
     MPI_Comm_size(comm, &size_);
+    last_signal_ = spec.signal ? int(*spec.signal) : 0; // one that comes before the first step counts too
     Check();
     net_ = architecture_.make(options_, dim_, spec.seed);
     classical_ = VCycle().make(VCycle().defaults, dim_, 0);
@@ -68,7 +69,6 @@ public:
     });
     loop_start_ = Now();
     if (step_ == 0) Validate();
-    last_signal_ = spec_.signal ? int(*spec_.signal) : 0;
     last_checkpoint_ = last_said_ = Now();
     while (step_ < spec_.steps && !Stalled()) {
       TrainingLog::Row row;

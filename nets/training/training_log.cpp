@@ -19,7 +19,9 @@ TrainingLog::TrainingLog(const std::string &path, long kept) {
   }
   file_.reset(std::fopen(path.c_str(), "w"));
   if (!file_) throw FileError("log '" + path + "' cannot be written: " + std::strerror(errno));
+  // A run that is killed before the next checkpoint must not take the rows of the runs before it along.
   std::fputs(text.c_str(), file_.get());
+  std::fflush(file_.get());
 }
 
 void TrainingLog::Write(const Row &row) {

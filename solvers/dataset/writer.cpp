@@ -15,17 +15,6 @@ namespace {
 constexpr char kFormatName[] = "Krylearn data set";
 constexpr std::size_t kMostAxes = 6; ///< of a dataset
 
-/// Why no file can be made at `path`; nothing there is touched.
-std::string WhyNoPlace(const std::string &path) {
-  struct stat info;
-  if (path.empty() || path.back() == '/') return "the name of the file is missing";
-  if (!stat(path.c_str(), &info) && S_ISDIR(info.st_mode)) return "there is a folder of that name";
-  const std::string probe = path + ".probe"; // path.part itself may hold samples
-  const std::string reason = WhyNotWritable(probe);
-  unlink((probe + ".part").c_str());
-  return reason;
-}
-
 bool PutText(hid_t file, const char *name, const std::string &text) {
   Handle type(StringType(text.size()), H5Tclose), space(H5Screate(H5S_SCALAR), H5Sclose);
   Handle attribute(H5Acreate2(file, name, type, space, H5P_DEFAULT, H5P_DEFAULT), H5Aclose);
@@ -100,7 +89,7 @@ PetscErrorCode DataWriter::Open(MPI_Comm comm, const std::string &path, const Da
   int rank, resume = 0;
   PetscCallMPI(MPI_Comm_rank(comm, &rank));
   const std::string what = "Cannot write '" + path + "'";
-  PetscCall(AgreeOnComplaint(comm, PETSC_ERR_FILE_OPEN, what, rank == 0 ? WhyNoPlace(path) : ""));
+  PetscCall(AgreeOnComplaint(comm, PETSC_ERR_FILE_OPEN, what, rank == 0 ? WhyNotWritable(path) : ""));
   if (rank == 0) resume = IsUnfinished(temporary_);
   PetscCallMPI(MPI_Bcast(&resume, 1, MPI_INT, 0, comm));
   if (!resume) PetscCall(Create(revision));

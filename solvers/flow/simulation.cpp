@@ -154,10 +154,7 @@ PetscErrorCode Simulation::OpenOutputs() {
   if (!options_.capture.empty()) PetscCall(PrepareFolder(comm_, options_.capture));
   const std::string checkpoint = options_.output + "/checkpoint.h5";
   std::string complaint;
-  if (!options_.output.empty() && rank_ == 0) {
-    complaint = WhyNotWritable(checkpoint);
-    unlink((checkpoint + ".part").c_str());
-  }
+  if (!options_.output.empty() && rank_ == 0) complaint = WhyNotWritable(checkpoint);
   PetscCall(AgreeOnComplaint(comm_, PETSC_ERR_FILE_OPEN, "Cannot write " + checkpoint, complaint));
   PetscCall(history_.Open(comm_, options_.output.empty() ? "" : options_.output + "/history.csv", columns, resume));
   if (!options_.capture.empty()) PetscCall(flow_.GetProjection().CaptureTo(options_.capture));
