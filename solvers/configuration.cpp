@@ -168,6 +168,16 @@ template <class Body> PetscErrorCode ForOptions(const std::vector<Configuration>
   PetscFunctionReturn(0);
 }
 
+/// Puts an option into the database; `*set`: it was not there already, from the command line, which wins.
+PetscErrorCode SetUnlessGiven(const std::string &key, const std::string &value, bool *set) {
+  PetscBool given;
+  PetscFunctionBeginUser;
+  PetscCall(PetscOptionsHasName(nullptr, nullptr, key.c_str(), &given));
+  *set = !given;
+  if (!given) PetscCall(PetscOptionsSetValue(nullptr, key.c_str(), value.empty() ? nullptr : value.c_str()));
+  PetscFunctionReturn(0);
+}
+
 /// An option that solvers have put into the database.
 struct Inserted {
   std::string value;
@@ -184,12 +194,9 @@ std::map<std::string, Inserted> &AllInserted() {
 PetscErrorCode InsertOptions(MPI_Comm comm, const std::vector<Configuration> &list) {
   PetscFunctionBeginUser;
   PetscCall(CheckPrefixes(comm, list));
-  PetscCall(ForOptions(list, [](const std::string &key, const std::string &value) -> PetscErrorCode {
-    PetscBool given;
-    PetscFunctionBeginUser;
-    PetscCall(PetscOptionsHasName(nullptr, nullptr, key.c_str(), &given));
-    if (!given) PetscCall(PetscOptionsSetValue(nullptr, key.c_str(), value.empty() ? nullptr : value.c_str()));
-    PetscFunctionReturn(0);
+  PetscCall(ForOptions(list, [](const std::string &key, const std::string &value) {
+    bool set;
+    return SetUnlessGiven(key, value, &set);
   }));
   PetscFunctionReturn(0);
 }
@@ -199,7 +206,7 @@ PetscErrorCode InsertedOptions::Insert(MPI_Comm comm, const std::vector<Configur
   PetscCall(Remove());
   PetscCall(CheckPrefixes(comm, list));
   PetscCall(ForOptions(list, [&](const std::string &key, const std::string &value) -> PetscErrorCode {
-    PetscBool given;
+    bool set = false;
     PetscFunctionBeginUser;
     const auto place = AllInserted().find(key);
     if (place != AllInserted().end()) {
@@ -211,9 +218,8 @@ PetscErrorCode InsertedOptions::Insert(MPI_Comm comm, const std::vector<Configur
       keys_.push_back(key);
       PetscFunctionReturn(0);
     }
-    PetscCall(PetscOptionsHasName(nullptr, nullptr, key.c_str(), &given));
-    if (given) PetscFunctionReturn(0); // on the command line, which wins
-    PetscCall(PetscOptionsSetValue(nullptr, key.c_str(), value.empty() ? nullptr : value.c_str()));
+    PetscCall(SetUnlessGiven(key, value, &set));
+    if (!set) PetscFunctionReturn(0);
     AllInserted()[key] = {value, 1};
     keys_.push_back(key);
     PetscFunctionReturn(0);

@@ -325,9 +325,9 @@ PetscErrorCode SolveSystem(LinearSystem *system, PetscInt repeat, PetscInt seed,
     report->iterations = std::max(report->iterations, iterations);
     if (solve == 0 || report->reason > 0) report->reason = reason;
     const double relative = scale > 0 ? norm / scale : norm;
-    PetscCall(KSPGetTolerances(ksp, &report->rtol, nullptr, nullptr, nullptr));
     if (!(relative <= report->true_residual)) report->true_residual = relative; // NaN too
   }
+  PetscCall(KSPGetTolerances(ksp, &report->rtol, nullptr, nullptr, nullptr));
 
   if (system->problem.grid && !system->problem.exact.empty()) {
     report->error_known = true;

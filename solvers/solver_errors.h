@@ -1,5 +1,5 @@
 /// \file
-/// Errors of a solver under test, caught so that the comparison goes on.
+/// Errors of solvers, caught so that a comparison or a tuner goes on.
 #pragma once
 #include <new>
 #include <petscsys.h>
@@ -36,6 +36,18 @@ template <class Call> PetscErrorCode Guarded(Call &&call, std::string *message) 
     *message = e.what();
     return PETSC_ERR_LIB;
   }
+}
+
+/// Runs `call` at the boundary to PETSc: an exception, the same on all ranks, becomes the error "what: message" of a
+/// user's input.
+template <class Call> PetscErrorCode RefuseExceptions(MPI_Comm comm, const std::string &what, Call &&call) {
+  PetscFunctionBegin;
+  try {
+    call();
+  } catch (const std::exception &e) {
+    SETERRQ(comm, PETSC_ERR_USER_INPUT, "%s: %s", what.c_str(), e.what());
+  }
+  PetscFunctionReturn(0);
 }
 
 /// PETSc's log, as it was before a call that may fail: events that an error has left open are closed by Restore(), or

@@ -93,6 +93,12 @@ int Tuning::Cheapest() const {
   return best;
 }
 
+double Tuning::Total() const {
+  double total = 0;
+  for (const Arm &a : arms_) total += a.total;
+  return total;
+}
+
 double Tuning::Limit(int arm) const {
   const int best = Cheapest();
   if (best < 0 || arm == safe_) return std::numeric_limits<double>::infinity();

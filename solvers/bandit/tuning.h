@@ -50,6 +50,8 @@ public:
   const std::vector<Arm> &Arms() const { return arms_; }
   std::vector<double> Probabilities() const { return learner_->Probabilities(0); }
   long Solves() const { return solves_; }
+  /// Of all solves and set-ups.
+  double Total() const;
   int Safe() const { return safe_; }
 
   std::string State();

@@ -36,20 +36,6 @@ PetscErrorCode NoteOperators(KSP ksp, bool *are_new) {
   PetscFunctionReturn(0);
 }
 
-/// r = b − A x and its norm.
-PetscErrorCode Residual(KSP ksp, bool zero_guess, Vec r, PetscReal *norm) {
-  Mat A;
-  PetscFunctionBegin;
-  if (zero_guess) PetscCall(VecNorm(ksp->vec_rhs, NORM_2, norm));
-  else {
-    PetscCall(KSPGetOperators(ksp, &A, nullptr));
-    PetscCall(MatMult(A, ksp->vec_sol, r));
-    PetscCall(VecAYPX(r, -1, ksp->vec_rhs));
-    PetscCall(VecNorm(r, NORM_2, norm));
-  }
-  PetscFunctionReturn(0);
-}
-
 PetscErrorCode Attempt(KSP ksp, int arm, double limit, bool zero_guess, TunerAttempt *attempt) {
   KSP_Tuner *data = TunerData(ksp);
   TunerArm &a = data->arms[std::size_t(arm)];
@@ -75,7 +61,7 @@ PetscErrorCode Finish(KSP ksp, int arm, const TunerAttempt &left, int other, Pet
   PetscCall(PetscInfo(ksp, "Configuration %s gave up after %" PetscInt_FMT " iterations (%s); %s goes on\n",
                       data->arms[std::size_t(arm)].configuration.name.c_str(), ksp->its, left.message.c_str(),
                       data->arms[std::size_t(other)].configuration.name.c_str()));
-  PetscCall(Residual(ksp, false, ksp->work[0], &norm));
+  PetscCall(ComputeResidual(ksp, ksp->work[0], &norm));
   if (!(norm < initial)) {
     zero_guess = ksp->guess_zero;
     if (zero_guess) PetscCall(VecSet(ksp->vec_sol, 0));
@@ -136,7 +122,8 @@ PetscErrorCode KSPSolve_Tuner(KSP ksp) {
   PetscFunctionBegin;
   PetscCheck(!ksp->transpose_solve, comm, PETSC_ERR_SUP, "KSPTUNER does not solve with the transpose");
   ksp->its = 0;
-  PetscCall(Residual(ksp, ksp->guess_zero, ksp->work[0], &initial));
+  if (ksp->guess_zero) PetscCall(VecNorm(ksp->vec_rhs, NORM_2, &initial));
+  else PetscCall(ComputeResidual(ksp, ksp->work[0], &initial));
   KSPCheckNorm(ksp, initial);
   ksp->rnorm = initial;
   PetscCall(KSPLogResidualHistory(ksp, initial));

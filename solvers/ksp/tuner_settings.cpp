@@ -2,6 +2,7 @@
 #include "meshes/files.h"
 #include "solvers/ksp/tuner/data.h"
 #include "solvers/misspelt_keys.h"
+#include "solvers/solver_errors.h"
 #include "solvers/solver_state.h"
 #include <map>
 #include <set>
@@ -95,7 +96,7 @@ std::string TunerStateFile(KSP ksp, const std::string &path) {
 
 PetscErrorCode SetTunerState(KSP ksp, const std::string &text, const std::string &origin) {
   PetscFunctionBegin;
-  PetscCall(GuardedTunerCall(ksp, origin, [&] { TunerData(ksp)->tuning->SetState(text); }));
+  PetscCall(RefuseExceptions(PetscObjectComm((PetscObject)ksp), "KSPTUNER: " + origin, [&] { TunerData(ksp)->tuning->SetState(text); }));
   PetscFunctionReturn(0);
 }
 
@@ -157,7 +158,7 @@ PetscErrorCode MakeTuning(KSP ksp) {
                 ranks == 1 ? "" : "s", double(data->limit), list[std::size_t(safe)].name.substr(0, 40).c_str());
   TakeNumber(ksp);
   PetscCall(CheckSaveFile(ksp));
-  PetscCall(GuardedTunerCall(ksp, "policy", [&] {
+  PetscCall(RefuseExceptions(comm, "KSPTUNER: policy", [&] {
     data->tuning = std::make_unique<bandit::Tuning>(data->spec, rules + arms, safe, data->limit);
   }));
   for (Configuration &c : list) {
@@ -273,6 +274,17 @@ PetscErrorCode GetChosen(KSP ksp, const char **chosen, const char **cheapest) {
   PetscFunctionReturn(0);
 }
 
+/// All configurations, as in a program that has just started.
+PetscErrorCode SetUpAnew(KSP ksp) {
+  PetscFunctionBegin;
+  for (TunerArm &arm : TunerData(ksp)->arms) {
+    PetscCall(KSPDestroy(&arm.ksp));
+    arm.generation = -1;
+  }
+  TunerData(ksp)->operators = {};
+  PetscFunctionReturn(0);
+}
+
 /// For a checkpoint. Whoever goes on from it has to set all configurations up anew; so must this run, where both are to
 /// take the same course.
 PetscErrorCode GetLearnt(KSP ksp, std::string *text) {
@@ -281,24 +293,15 @@ PetscErrorCode GetLearnt(KSP ksp, std::string *text) {
   PetscCall(MakeTuning(ksp));
   *text = data->tuning->State();
   if (data->loss == TunerLoss::kTime) PetscFunctionReturn(0);
-  for (TunerArm &arm : data->arms) {
-    PetscCall(KSPDestroy(&arm.ksp));
-    arm.generation = -1;
-  }
-  data->operators = {};
+  PetscCall(SetUpAnew(ksp));
   PetscFunctionReturn(0);
 }
 
 PetscErrorCode SetLearnt(KSP ksp, const std::string &text) {
-  KSP_Tuner *data = TunerData(ksp);
   PetscFunctionBegin;
   PetscCall(MakeTuning(ksp));
   PetscCall(SetTunerState(ksp, text, "state"));
-  for (TunerArm &arm : data->arms) {
-    PetscCall(KSPDestroy(&arm.ksp));
-    arm.generation = -1;
-  }
-  data->operators = {};
+  PetscCall(SetUpAnew(ksp));
   PetscFunctionReturn(0);
 }
 

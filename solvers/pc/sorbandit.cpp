@@ -4,12 +4,12 @@
 #include "meshes/log.h"
 #include "solvers/bandit/bandit.h"
 #include "solvers/misspelt_keys.h"
+#include "solvers/solver_errors.h"
 #include "solvers/solver_state.h"
 #include <cmath>
 #include <new>
 #include <petsc/private/kspimpl.h>
 #include <petsc/private/pcimpl.h>
-#include <stdexcept>
 
 namespace {
 
@@ -27,17 +27,6 @@ struct PC_SORBandit {
 };
 
 PC_SORBandit *Data(PC pc) { return static_cast<PC_SORBandit *>(pc->data); }
-
-/// Runs `call`; C++ exceptions become PETSc errors here, at the boundary. They are the same on all ranks.
-template <class Call> PetscErrorCode Guarded(PC pc, const std::string &what, Call &&call) {
-  PetscFunctionBegin;
-  try {
-    call();
-  } catch (const std::exception &e) {
-    SETERRQ(PetscObjectComm((PetscObject)pc), PETSC_ERR_USER_INPUT, "PCSORBANDIT: %s: %s", what.c_str(), e.what());
-  }
-  PetscFunctionReturn(0);
-}
 
 double Omega(const PC_SORBandit &data, PetscInt arm) {
   return data.count == 1 ? data.low : data.low + (data.high - data.low) * double(arm) / double(data.count - 1);
@@ -57,7 +46,7 @@ PetscErrorCode Read(PC pc, const std::string &path) {
   PetscCall(ReadTextFile(PetscObjectComm((PetscObject)pc), path, &text));
   PetscCheck(!text.empty(), PetscObjectComm((PetscObject)pc), PETSC_ERR_FILE_OPEN,
              "PCSORBANDIT: state file '%s' does not exist, or is empty", path.c_str());
-  PetscCall(Guarded(pc, "state file '" + path + "'", [&] { data->bandit->SetState(text); }));
+  PetscCall(RefuseExceptions(PetscObjectComm((PetscObject)pc), "PCSORBANDIT: state file '" + path + "'", [&] { data->bandit->SetState(text); }));
   PetscFunctionReturn(0);
 }
 
@@ -72,7 +61,7 @@ PetscErrorCode MakeBandit(PC pc) {
   char arms[100];
   std::snprintf(arms, sizeof arms, "omega %.17g to %.17g (%d), %s sweeps", double(data->low), double(data->high),
                 int(data->count), data->symmetric ? "symmetric" : "forward");
-  PetscCall(Guarded(pc, "policy", [&] { data->bandit = std::make_unique<bandit::Bandit>(data->spec, arms); }));
+  PetscCall(RefuseExceptions(PetscObjectComm((PetscObject)pc), "PCSORBANDIT: policy", [&] { data->bandit = std::make_unique<bandit::Bandit>(data->spec, arms); }));
   if (!data->load.empty()) PetscCall(Read(pc, data->load));
   PetscFunctionReturn(0);
 }
@@ -252,7 +241,7 @@ PetscErrorCode GetLearnt(PC pc, std::string *text) {
 PetscErrorCode SetLearnt(PC pc, const std::string &text) {
   PetscFunctionBegin;
   PetscCall(MakeBandit(pc));
-  PetscCall(Guarded(pc, "state", [&] { Data(pc)->bandit->SetState(text); }));
+  PetscCall(RefuseExceptions(PetscObjectComm((PetscObject)pc), "PCSORBANDIT: state", [&] { Data(pc)->bandit->SetState(text); }));
   PetscFunctionReturn(0);
 }
 

@@ -187,13 +187,9 @@ private:
 
 /// The outer KSP's verdict on the solution, by its true residual.
 PetscErrorCode Judge(KSP outer, KSPConvergedReason claimed, bool stopped, Vec work, TunerAttempt *attempt) {
-  Mat A;
-  PetscReal norm;
+  PetscReal norm = 0;
   PetscFunctionBegin;
-  PetscCall(KSPGetOperators(outer, &A, nullptr));
-  PetscCall(MatMult(A, outer->vec_sol, work));
-  PetscCall(VecAYPX(work, -1, outer->vec_rhs));
-  PetscCall(VecNorm(work, NORM_2, &norm));
+  PetscCall(ComputeResidual(outer, work, &norm));
   outer->rnorm = norm;
   KSPConvergedReason reason;
   PetscCall((*outer->converged)(outer, PetscMax(outer->its, 1), norm, &reason, outer->cnvP));
@@ -210,6 +206,16 @@ PetscErrorCode Judge(KSP outer, KSPConvergedReason claimed, bool stopped, Vec wo
 }
 
 } // namespace
+
+PetscErrorCode ComputeResidual(KSP outer, Vec r, PetscReal *norm) {
+  Mat A;
+  PetscFunctionBegin;
+  PetscCall(KSPGetOperators(outer, &A, nullptr));
+  PetscCall(MatMult(A, outer->vec_sol, r));
+  PetscCall(VecAYPX(r, -1, outer->vec_rhs));
+  PetscCall(VecNorm(r, NORM_2, norm));
+  PetscFunctionReturn(0);
+}
 
 PetscErrorCode AttemptSolve(KSP outer, TunerArm *arm, const TunerRules &rules, double limit, bool zero_guess, Vec work,
                             TunerAttempt *attempt) {

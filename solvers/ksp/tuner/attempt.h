@@ -34,6 +34,9 @@ struct TunerRules {
   KSP *running;          ///< receives the KSP that is at work, null between attempts
 };
 
+/// r = b − A x of `outer`'s present solution, and its norm. Collective.
+PetscErrorCode ComputeResidual(KSP outer, Vec r, PetscReal *norm);
+
 /// Solves, or goes on solving, the system of `outer` by the KSP of `arm`, which is created at its first use. `outer`
 /// has tested convergence at iteration 0 already; its test, monitors and history serve the arm's iterations too, and
 /// ksp->its, ->rnorm and ->reason are left as after a solve of its own. Convergence is judged by the residual, computed

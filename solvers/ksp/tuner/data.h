@@ -5,7 +5,6 @@
 #include "solvers/ksp/tuner.h"
 #include "solvers/ksp/tuner/attempt.h"
 #include <petsc/private/kspimpl.h>
-#include <stdexcept>
 
 namespace krylearn {
 
@@ -42,17 +41,6 @@ inline KSP_Tuner *TunerData(KSP ksp) { return static_cast<KSP_Tuner *>(ksp->data
 inline std::string TunerPrefix(KSP ksp) {
   const char *prefix = ((PetscObject)ksp)->prefix;
   return prefix ? prefix : "";
-}
-
-/// Runs `call`; C++ exceptions become PETSc errors here, at the boundary. They are the same on all ranks.
-template <class Call> PetscErrorCode GuardedTunerCall(KSP ksp, const std::string &what, Call &&call) {
-  PetscFunctionBegin;
-  try {
-    call();
-  } catch (const std::exception &e) {
-    SETERRQ(PetscObjectComm((PetscObject)ksp), PETSC_ERR_USER_INPUT, "KSPTUNER: %s: %s", what.c_str(), e.what());
-  }
-  PetscFunctionReturn(0);
 }
 
 /// The arms and the learner for the settings, if there are none; with the state that the user wants. Collective.

@@ -38,8 +38,7 @@ PetscErrorCode ViewTuning(PetscViewer viewer, TunerLoss loss, const bandit::Tuni
   for (const TunerArm &arm : arms) width = std::max(width, arm.configuration.name.size());
   PetscCall(PetscViewerASCIIPrintf(viewer, "%-*s  solves  stopped  %5s/solve  %5s/set-up  set-ups  share of cost  chance now\n",
                                    int(width), "configuration", cost, cost));
-  double total = 0;
-  for (const auto &arm : tuning.Arms()) total += arm.total;
+  const double total = tuning.Total();
   for (std::size_t i = 0; i < arms.size(); ++i) {
     const bandit::Tuning::Arm &a = tuning.Arms()[i];
     std::string note;
@@ -63,9 +62,8 @@ PetscErrorCode ReportTuning(KSP ksp) {
   const bool by_time = data->loss == TunerLoss::kTime;
   PetscViewer viewer = PETSC_VIEWER_STDOUT_(PetscObjectComm((PetscObject)ksp));
   const int best = tuning.Cheapest();
-  double total = 0;
+  const double total = tuning.Total();
   PetscFunctionBegin;
-  for (const auto &arm : tuning.Arms()) total += arm.total;
   std::string name = prefix.empty() ? "" : " of -" + prefix;
   if (data->number > 1) name += " (" + std::to_string(data->number) + ")";
   PetscCall(PetscViewerASCIIPrintf(viewer, "Tuner%s: %ld solves, %.4g %s in all; a set-up is expected to last for %.3g solves\n",
