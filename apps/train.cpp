@@ -166,8 +166,10 @@ PetscErrorCode TrainModel(MPI_Comm comm, Settings *s) {
   spec.signal = &signals;
   spec.say = [](const std::string &line) { std::printf("%s\n", line.c_str()), std::fflush(stdout); };
   nets::GeometrySource source;
-  if (s->data.empty()) source = TrainingGeometries(s->problem);
-  else PetscCall(GeometriesOfData(comm, s->data, s->validation_data, &spec, &source));
+  if (s->data.empty()) {
+    source = TrainingGeometries(s->problem);
+    spec.data = DescribeProblemParameters(s->problem);
+  } else PetscCall(GeometriesOfData(comm, s->data, s->validation_data, &spec, &source));
   nets::TrainingReport report;
   PetscCall(GuardedNetworkCall(comm, "Training failed", [&] { report = library->Train(comm, spec, source); }));
   for (const auto &row : report.rows)

@@ -129,7 +129,7 @@ int EditDistance(const std::string &a, const std::string &b) {
 
 std::string NearestName(const std::string &word, const std::vector<std::string> &names) {
   std::string nearest;
-  int least = std::max(2, static_cast<int>(word.size()) / 3) + 1;
+  int least = std::max(word.size() < 4 ? 1 : 2, static_cast<int>(word.size()) / 3) + 1;
   for (const auto &name : names) {
     const int distance = EditDistance(word, name);
     if (distance < least) {

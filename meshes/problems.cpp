@@ -1,4 +1,5 @@
 #include "meshes/problems.h"
+#include "meshes/exact_text.h"
 #include "meshes/random.h"
 #include <algorithm>
 #include <cerrno>
@@ -395,6 +396,11 @@ PetscErrorCode ReadProblemParameters(OptionReader *reader, ProblemSpec *spec) {
   PetscCall(options.String("obstacle", "obstacles in problem mms, such as \"sphere:0.5,0.5,0.5,0.2\"",
                             &spec->obstacle));
   PetscFunctionReturn(0);
+}
+
+std::string DescribeProblemParameters(const ProblemSpec &spec) {
+  std::string text = "contrast " + ExactText(spec.contrast) + ", wall_alpha " + ExactText(spec.wall_alpha);
+  return spec.obstacle.empty() ? text : text + ", obstacle " + spec.obstacle;
 }
 
 PetscErrorCode ParseGrids(MPI_Comm comm, const std::string &text, std::vector<Int3> *grids) {

@@ -73,6 +73,9 @@ PetscErrorCode ReadProblemOptions(MPI_Comm comm, ProblemSpec *spec);
 /// Those of them that make one problem differ from another of its name, grid and seed: -contrast, -wall_alpha, -obstacle.
 PetscErrorCode ReadProblemParameters(OptionReader *reader, ProblemSpec *spec);
 
+/// What they are, in one line: "contrast 1000, wall_alpha 0".
+std::string DescribeProblemParameters(const ProblemSpec &spec);
+
 /// Grids separated by colons, "64,64,64:128,128", for -grid. Collective.
 PetscErrorCode ParseGrids(MPI_Comm comm, const std::string &text, std::vector<Int3> *grids);
 

@@ -1,14 +1,13 @@
 #include "nets/model_file.h"
 #include "meshes/checksum.h"
+#include "nets/atomic_file.h"
 #include "nets/torchscript/archive.h"
 #include <cerrno>
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
-#include <fcntl.h>
 #include <sstream>
 #include <stdexcept>
-#include <unistd.h>
 
 namespace krylearn {
 namespace nets {
@@ -16,7 +15,7 @@ namespace {
 
 constexpr char kMagic[] = "KRYLMODL";
 constexpr std::uint32_t kVersion = 1;
-constexpr std::size_t kHead = 24;
+constexpr std::size_t kHead = kModelHead;
 
 template <class T> void Put(std::string *bytes, T value) {
   for (std::size_t i = 0; i < sizeof value; ++i) *bytes += char(value >> (8 * i) & 255);
@@ -33,48 +32,10 @@ std::string OneLine(std::string text) {
   return text;
 }
 
-std::string Bytes(const Model &model) {
-  std::string text = "architecture " + model.architecture + "\ndimension " + std::to_string(model.dim) + "\n", data;
-  for (const auto &o : model.options) text += "option " + o.first + " " + OneLine(o.second) + "\n";
-  for (const auto &o : model.about) text += "about " + o.first + " " + OneLine(o.second) + "\n";
-  for (const auto &t : model.tensors) {
-    text += "tensor " + t.first;
-    for (const std::int64_t size : t.second.sizes()) text += " " + std::to_string(size);
-    text += "\n";
-    const at::Tensor values = t.second.detach().to(at::kFloat).contiguous();
-    for (std::int64_t i = 0; i < values.numel(); ++i) {
-      std::uint32_t bits;
-      std::memcpy(&bits, values.data_ptr<float>() + i, sizeof bits);
-      Put(&data, bits);
-    }
-  }
-  std::string rest;
-  Put(&rest, std::uint64_t(text.size() + 1 + data.size()));
-  rest += text + "\n" + data;
-  std::string all = kMagic;
-  Put(&all, kVersion);
-  Put(&all, Crc32(rest.data(), rest.size()));
-  return all + rest;
-}
-
 std::string Shape(const at::Tensor &t) {
   std::string text = "[";
   for (const std::int64_t size : t.sizes()) text += (text.size() > 1 ? ", " : "") + std::to_string(size);
   return text + "]";
-}
-
-std::string FolderOf(const std::string &path) {
-  const auto slash = path.find_last_of('/');
-  return slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
-}
-
-/// Brings what has been written to the disk; some file systems cannot do so for folders, and say EINVAL.
-bool Sync(const std::string &path) {
-  const int file = open(path.c_str(), O_RDONLY);
-  if (file < 0) return false;
-  const bool fine = fsync(file) == 0 || errno == EINVAL;
-  close(file);
-  return fine;
 }
 
 } // namespace
@@ -120,20 +81,43 @@ std::unique_ptr<Net> NetOf(const Model &model, const std::string &path) {
   return net;
 }
 
+std::string ModelBytes(const Model &model) {
+  std::string text = "architecture " + model.architecture + "\ndimension " + std::to_string(model.dim) + "\n", data;
+  for (const auto &o : model.options) text += "option " + o.first + " " + OneLine(o.second) + "\n";
+  for (const auto &o : model.about) text += "about " + o.first + " " + OneLine(o.second) + "\n";
+  for (const auto &t : model.tensors) {
+    text += "tensor " + t.first;
+    for (const std::int64_t size : t.second.sizes()) text += " " + std::to_string(size);
+    text += "\n";
+    const at::Tensor values = t.second.detach().to(at::kFloat).contiguous();
+    for (std::int64_t i = 0; i < values.numel(); ++i) {
+      std::uint32_t bits;
+      std::memcpy(&bits, values.data_ptr<float>() + i, sizeof bits);
+      Put(&data, bits);
+    }
+  }
+  std::string rest;
+  Put(&rest, std::uint64_t(text.size() + 1 + data.size()));
+  rest += text + "\n" + data;
+  std::string all = kMagic;
+  Put(&all, kVersion);
+  Put(&all, Crc32(rest.data(), rest.size()));
+  return all + rest;
+}
+
+std::uint64_t LengthInModelHead(const std::string &head) { return Take<std::uint64_t>(head, 16); }
+
 void WriteModel(const std::string &path, const Model &model) {
-  const std::string bytes = Bytes(model), temporary = path + ".part";
-  std::FILE *file = std::fopen(temporary.c_str(), "wb");
-  bool fine = file && std::fwrite(bytes.data(), 1, bytes.size(), file) == bytes.size();
-  fine = file && std::fclose(file) == 0 && fine;
-  fine = fine && Sync(temporary) && std::rename(temporary.c_str(), path.c_str()) == 0 && Sync(FolderOf(path));
-  if (fine) return;
-  const std::string reason = std::strerror(errno);
-  unlink(temporary.c_str());
-  throw FileError("cannot write model file '" + path + "': " + reason);
+  const std::string bytes = ModelBytes(model);
+  AtomicFile file(path);
+  file.Write(bytes.data(), bytes.size());
+  file.Publish("model file");
 }
 
 Model ParseModel(const std::string &bytes, const std::string &path) {
   if (IsArchive(bytes)) RefuseModel(path, "is a zip archive, as of TorchScript: it can be applied, but not trained");
+  if (bytes.compare(0, sizeof kCheckpointMagic - 1, kCheckpointMagic) == 0)
+    RefuseModel(path, "is a checkpoint of a training that has not ended; go on with it: train -checkpoint FILE -resume");
   if (bytes.size() < 8 || bytes.compare(0, 8, kMagic) != 0)
     RefuseModel(path, "is no model of Krylearn (expected it to start with " + std::string(kMagic) + ")");
   if (bytes.size() < kHead) RefuseModel(path, "is cut off in its first bytes");

@@ -25,6 +25,13 @@ struct Model {
 Model ModelOf(const Net &net, const std::string &architecture, int dim, const Options &options);
 std::unique_ptr<Net> NetOf(const Model &model, const std::string &path);
 
+/// How files begin that hold a model and more (training/checkpoint.h).
+constexpr char kCheckpointMagic[] = "KRYLCHKP";
+/// Bytes of a model file before its text, and the length that they give what follows.
+constexpr std::size_t kModelHead = 24;
+std::uint64_t LengthInModelHead(const std::string &head);
+/// A model file's bytes.
+std::string ModelBytes(const Model &model);
 /// Writes under a temporary name and renames. FileError names file and reason. One rank.
 void WriteModel(const std::string &path, const Model &model);
 /// The bytes of a file, read on rank 0. FileError names file and reason. Collective.

@@ -13,7 +13,6 @@ import random
 import re
 import shutil
 import subprocess
-import sys
 import time
 
 from kill_restart import kill_all
@@ -34,31 +33,39 @@ def main():
     broken, whole = (os.path.join(options.folder, name) for name in ("broken.h5", "whole.h5"))
     moments = random.Random(options.seed)
     kills = 0
-    for _ in range(options.rounds):
-        run = subprocess.Popen(options.launch + [options.app] + OPTIONS + ["-o", broken], stdout=subprocess.DEVNULL,
-                               stderr=subprocess.DEVNULL, start_new_session=True)
-        time.sleep(moments.uniform(0.2, 1.2))
-        if run.poll() is None:
-            kills += 1
-        kill_all(run, options.app)
-    def undisturbed(launch, path):
-        return subprocess.run(launch + [options.app] + OPTIONS + ["-o", path], capture_output=True, text=True, timeout=300)
+    report = os.path.join(options.folder, "report.txt")
+    with open(report, "w", encoding="utf-8") as text:
+        for _ in range(options.rounds):
+            run = subprocess.Popen(options.launch + [options.app] + OPTIONS + ["-o", broken], stdout=text,
+                                   stderr=subprocess.DEVNULL, start_new_session=True)
+            time.sleep(moments.uniform(0.2, 1.2))
+            if run.poll() is None:
+                kills += 1
+            kill_all(run, options.app)
 
-    last, alone = undisturbed(options.launch, broken), undisturbed([], whole)
-    found = (re.findall(r"going on: (\d+) samples", last.stdout) or ["all or none"])[0]
-    for run in (last, alone):
+    def left_alone(launch, path):
+        run = subprocess.run(launch + [options.app] + OPTIONS + ["-o", path], capture_output=True, text=True, timeout=300)
         if run.returncode != 0:
-            print(f"status {run.returncode}\n{run.stdout}{run.stderr}")
-            return 1
+            raise SystemExit(f"status {run.returncode}\n{run.stdout}{run.stderr}")
+        return run.stdout
+
+    last, _ = left_alone(options.launch, broken), left_alone([], whole)
+    with open(report, encoding="utf-8") as text:
+        found = [int(number) for number in re.findall(r"going on: (\d+) samples", text.read() + last)]
+    if not kills or not any(found):
+        raise SystemExit(f"{kills} kills, and runs that went on found {found} samples: none had anything to go on with")
+    # Killed when all that was missing was the name.
+    os.rename(broken, broken + ".part")
+    named = left_alone(options.launch, broken)
+    samples = re.search(r"going on: (\d+) samples of (\d+)", named)
+    if not samples or samples[1] != samples[2]:
+        raise SystemExit(f"a finished file without its name was made anew:\n{named}")
     if not filecmp.cmp(broken, whole, shallow=False):
-        print(f"after {kills} kills the data set differs from an undisturbed one")
-        return 1
+        raise SystemExit(f"after {kills} kills the data set differs from an undisturbed one")
     if os.path.exists(broken + ".part"):
-        print("the temporary file is still there")
-        return 1
-    print(f"{kills} kills; the last run found {found} samples; equal to an undisturbed run")
-    return 0 if kills else 1
+        raise SystemExit("the temporary file is still there")
+    print(f"{kills} kills; runs that went on found {found} samples; equal to an undisturbed run")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -117,7 +117,9 @@ def column(path, statistic, name):
         rows = list(csv.DictReader((line for line in lines if not line.startswith("#")), skipinitialspace=True))
     if not rows or name not in rows[0]:
         raise Failed(f"{path} has no column '{name}'" + (f"; it has {', '.join(rows[0])}" if rows else ""))
-    values = [float(row[name]) for row in rows]
+    values = [float(row[name]) for row in rows if row[name] != ""]
+    if not values:
+        raise Failed(f"column '{name}' of {path} is empty")
     functions = {"last": lambda v: v[-1], "first": lambda v: v[0], "max": max, "min": min,
                  "mean": lambda v: sum(v) / len(v), "absmax": lambda v: max(map(abs, v)), "count": len}
     if statistic not in functions:

@@ -54,6 +54,9 @@ HeldOut::Score HeldOut::Measure(const Net &net) const {
     score.rows[r].median = *(begin + each_ / 2);
     score.rows[r].worst = *(begin + each_ - 1);
   }
+  std::sort(iterations.begin(), iterations.end());
+  score.median = iterations[iterations.size() / 2];
+  score.worst = iterations.back();
   return score;
 }
 

@@ -26,18 +26,14 @@ public:
     }
     const at::Tensor r = op_.Apply(start_);
     start_ = start_ * PerSolve(at::rsqrt(Sums(r, r)));
-    Restart(seed_);
-  }
-
-  void Restart(long seed) override {
-    seed_ = seed;
     error_ = start_.clone();
     for (Direction &w : window_) w = {at::zeros(start_.sizes(), at::kFloat), at::zeros(start_.sizes(), at::kFloat)};
-    const auto solves = std::size_t(start_.size(0));
-    ages_.assign(solves, 0);
-    lives_.assign(solves, 0);
-    starts_.assign(solves, 0);
-    for (std::size_t s = 0; s < solves; ++s) RestartOne(s);
+    history_ = at::zeros({start_.size(0), kFigures}, at::kLong);
+    for (std::int64_t s = 0; s < start_.size(0); ++s) Restart(s);
+  }
+
+  std::vector<at::Tensor> State() const override {
+    return {error_, window_[0].d, window_[0].Ad, window_[1].d, window_[1].Ad, history_};
   }
 
   /// Neighbours in the pool, whose restarts are scattered all the same.
@@ -71,26 +67,31 @@ public:
     window_[1].d.index_copy_(0, rows_, direction.to(at::kFloat));
     window_[1].Ad.index_copy_(0, rows_, image.to(at::kFloat));
     for (std::int64_t i = 0; i < rows_.numel(); ++i) {
-      const auto s = std::size_t(rows_[i].item<std::int64_t>());
-      if (++ages_[s] >= lives_[s] || !fine[i].item<bool>()) RestartOne(s);
+      const std::int64_t s = rows_[i].item<std::int64_t>();
+      std::int64_t *history = History(s);
+      if (++history[kAge] >= history[kLife] || !fine[i].item<bool>()) Restart(s);
     }
   }
 
 private:
-  void RestartOne(std::size_t s) {
-    const auto row = std::int64_t(s);
-    error_[row].copy_(start_[row]);
-    for (const Direction &w : window_) w.d[row].zero_(), w.Ad[row].zero_();
-    ages_[s] = 0;
-    const double u = Uniform(std::uint64_t(seed_), kLife, std::uint64_t(s) + (std::uint64_t(starts_[s]++) << 32));
-    lives_[s] = kShortest + long(u * double(kLongest - kShortest + 1));
+  enum Figure { kAge, kLife, kStarts, kFigures }; ///< of a solve: steps so far, steps in all, starts so far
+
+  std::int64_t *History(std::int64_t solve) const { return history_.data_ptr<std::int64_t>() + solve * kFigures; }
+
+  void Restart(std::int64_t s) {
+    error_[s].copy_(start_[s]);
+    for (const Direction &w : window_) w.d[s].zero_(), w.Ad[s].zero_();
+    std::int64_t *history = History(s);
+    history[kAge] = 0;
+    const double u = Uniform(std::uint64_t(seed_), kLife, std::uint64_t(s) + (std::uint64_t(history[kStarts]++) << 32));
+    history[kLife] = kShortest + long(u * double(kLongest - kShortest + 1));
   }
 
   const GridOperator op_;
   at::Tensor start_, error_; ///< [solve, z, y, x], double
   std::array<Direction, 2> window_;
-  std::vector<long> ages_, lives_, starts_; ///< steps so far, steps in all, starts so far
-  long seed_;
+  at::Tensor history_; ///< [solve, figure], int64
+  const long seed_;
   // Of the last draw:
   at::Tensor rows_, drawn_error_, drawn_residual_;
   std::vector<Direction> drawn_window_;

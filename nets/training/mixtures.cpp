@@ -41,12 +41,10 @@ public:
     return batch;
   }
 
-  void Restart(long seed) override { seed_ = seed; }
-
 private:
   const at::Tensor residuals_, errors_, weights_;
   const std::vector<std::int64_t> shape_;
-  long seed_;
+  const long seed_;
 };
 
 std::unique_ptr<Sampler> MakeRitz(const SamplerInput &input) {

@@ -29,8 +29,9 @@ public:
   virtual Batch Draw(long solves, std::uint64_t place) = 0;
   /// Takes back the network's directions for the last draw.
   virtual void Advance(const at::Tensor & /*q*/) {}
-  /// From here on nothing depends on what was before, but on `seed`.
-  virtual void Restart(long seed) = 0;
+  /// What Advance() changes, as contiguous tensors in host memory: a sampler made of the same input goes on from here once
+  /// their values have been copied into its own. As many tensors for all samplers of a kind.
+  virtual std::vector<at::Tensor> State() const { return {}; }
 };
 
 /// What a sampler is made of: `op` in double precision; `solver`, a network that solves with it; right-hand sides to

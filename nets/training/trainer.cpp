@@ -1,8 +1,9 @@
 #include "nets/training/trainer.h"
+#include "meshes/exact_text.h"
 #include "meshes/random.h"
-#include "nets/model_file.h"
 #include "nets/together.h"
 #include "nets/training/adam.h"
+#include "nets/training/checkpoint.h"
 #include "nets/training/held_out.h"
 #include "nets/training/loss.h"
 #include "nets/training/training_log.h"
@@ -18,6 +19,7 @@ namespace nets {
 namespace {
 
 enum Stream { kGeometry = 201, kGrid = 204 };
+constexpr long kMostLost = 50; ///< steps without finite gradients, one after the other, that end a training
 
 double Now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
@@ -62,25 +64,31 @@ public:
     Together(comm_, [&] { held_out_.Make(source_); });
     Say(std::to_string(net_->Size()) + " parameters; pool of " + std::to_string(spec_.geometries) +
         " geometries made in " + Text(Now() - start_, "%.1f") + " s");
-    if (step_ > 0) RestartPool();
+    if (spec_.resume) RestorePool(comm_, spec_.checkpoint, Members());
     first_step_ = step_;
     Together(comm_, [&] {
       if (rank_ == 0 && !spec_.log.empty()) log_ = std::make_unique<TrainingLog>(spec_.log, step_);
     });
     loop_start_ = Now();
-    if (step_ == 0) Validate();
+    if (step_ == 0) {
+      TrainingLog::Row row;
+      row.seconds = Seconds();
+      Validate(&row);
+      if (log_) log_->Write(row);
+    }
     last_checkpoint_ = last_said_ = Now();
-    while (step_ < spec_.steps && !Stalled()) {
+    while (step_ < spec_.steps && !Stalled() && !Lost()) {
       TrainingLog::Row row;
       const bool checkpoint = Step(&row);
       ++step_;
-      if (step_ % spec_.validate_every == 0 || step_ == spec_.steps) row.iterations = Validate();
+      if (step_ % spec_.validate_every == 0 || step_ == spec_.steps) Validate(&row);
       if (log_) log_->Write(row);
       if (checkpoint && step_ < spec_.steps) Checkpoint();
     }
     if (Stalled())
       Say("no gain in " + std::to_string(spec_.patience) + " validations: training ends at step " +
           std::to_string(step_));
+    CheckGradients();
     TrainingReport report;
     report.steps = step_ - first_step_;
     report.seconds = Now() - start_;
@@ -121,6 +129,15 @@ private:
              std::to_string(kinds * spec_.batch_geometries));
   }
 
+  /// Nothing is worth keeping where steps have led out of what numbers hold, unless it was seen before that.
+  void CheckGradients() const {
+    if (!Lost()) return;
+    const std::string what = "gradients have not been finite in the last " + std::to_string(lost_) + " steps, at step " +
+                             std::to_string(step_) + ": lower the rate";
+    if (best_step_ == 0 || spec_.keep_last) throw std::invalid_argument(what);
+    Say(what + "; the model is that of step " + std::to_string(best_step_));
+  }
+
   void Say(const std::string &line) const {
     if (rank_ == 0 && spec_.say) spec_.say(line);
   }
@@ -128,7 +145,7 @@ private:
   /// What has to be equal for a run to go on from a checkpoint.
   std::string Description() const {
     std::string text = "loss " + spec_.loss + ", sampling " + spec_.sampling + ", seed " + std::to_string(spec_.seed) +
-                       ", steps " + std::to_string(spec_.steps) + ", rate " + Text(spec_.rate, "%.17g") + ", pool " +
+                       ", steps " + std::to_string(spec_.steps) + ", rate " + ExactText(spec_.rate) + ", pool " +
                        std::to_string(spec_.geometries) + " x " + std::to_string(spec_.right_sides) + ", batch " +
                        std::to_string(spec_.batch_geometries) + " x " + std::to_string(spec_.batch_right_sides) +
                        ", validation " + std::to_string(spec_.validation_geometries) + " every " +
@@ -140,14 +157,14 @@ private:
     for (const std::string &family : spec_.families) text += (text.empty() ? "" : "+") + family;
     for (const Index &n : spec_.grids)
       text += " " + std::to_string(n[0]) + "x" + std::to_string(n[1]) + (dim_ == 3 ? "x" + std::to_string(n[2]) : "");
-    return text + (spec_.data.empty() ? "" : " of " + spec_.data);
+    return text + (spec_.data.empty() ? "" : ", " + spec_.data);
   }
 
   /// Starts from a checkpoint or a model where asked.
   void Restore() {
     Model model;
     if (spec_.resume) {
-      model = ReadModel(comm_, spec_.checkpoint);
+      model = ReadCheckpoint(comm_, spec_.checkpoint);
       const std::string its = model.about["training"];
       if (its != Description() || model.architecture != spec_.architecture || model.options != options_)
         throw FileError("checkpoint '" + spec_.checkpoint + "' belongs to another training (" +
@@ -155,14 +172,19 @@ private:
                                  Description());
       const std::size_t count = net_->parameters.size();
       if (model.tensors.size() != 2 * count + 2)
-        throw FileError("'" + spec_.checkpoint + "' is no checkpoint of a training, though it may be a model");
+        throw FileError("checkpoint '" + spec_.checkpoint + "' holds " + std::to_string(model.tensors.size()) +
+                        " tensors, expected " + std::to_string(2 * count + 2));
       for (std::size_t i = 0; i < count; ++i) net_->parameters[i].second = model.tensors[i].second.clone();
       for (std::size_t i = 0; i < count; ++i) best_.push_back(model.tensors[count + i].second.clone());
       adam_->m = model.tensors[2 * count].second;
       adam_->v = model.tensors[2 * count + 1].second;
       step_ = std::stol(model.about["step"]);
       best_score_ = std::stod(model.about["score"]);
+      best_step_ = std::stol(model.about["best_step"]);
       without_gain_ = std::stol(model.about["without_gain"]);
+      lost_ = std::stol(model.about["lost"]);
+      for (const char *key : {"init", "init_seconds"})
+        if (model.about.count(key)) init_[key] = model.about[key];
       seconds_before_ = std::stod(model.about["seconds"]);
       best_rows_ = held_out_.Rows();
       std::istringstream rows(model.about["rows"]);
@@ -174,6 +196,10 @@ private:
         throw std::invalid_argument("'" + spec_.init + "' is " + Kind(model.dim, model.architecture, model.options) +
                                     ", but this training's is " + Kind(dim_, spec_.architecture, options_));
       net_ = NetOf(model, spec_.init);
+      // The training of a model includes that of the model it began with.
+      init_["init"] = spec_.init.substr(spec_.init.rfind('/') + 1) + ", " + model.about["training"];
+      init_["init_seconds"] =
+          Text(std::atof(model.about["seconds"].c_str()) + std::atof(model.about["init_seconds"].c_str()), "%.1f");
     }
     net_->RequireGradients(true);
   }
@@ -199,10 +225,15 @@ private:
     }
   }
 
-  void RestartPool() {
-    for (std::size_t g = 0; g < pool_.size(); ++g)
-      for (std::size_t i = 0; i < pool_[g].size(); ++i)
-        pool_[g][i].sampler->Restart(long(SplitMix64(std::uint64_t(step_) * 1000003 + g * 1009 + i) >> 2));
+  /// The pool in an order that does not depend on ranks.
+  std::vector<PoolMember> Members() const {
+    const long groups = spec_.batch_geometries;
+    std::vector<PoolMember> members;
+    for (long i = 0; i < spec_.geometries; ++i) {
+      const auto &group = pool_[std::size_t(i % groups)];
+      members.push_back({int(i % groups % size_), group.empty() ? nullptr : group[std::size_t(i / groups)].sampler.get()});
+    }
+    return members;
   }
 
   /// Which of a group's geometries a step takes. All groups take the same size, so that all ranks have the same work;
@@ -246,10 +277,16 @@ private:
     MPI_Allreduce(MPI_IN_PLACE, all.data_ptr<double>(), int(count + 2), MPI_DOUBLE, MPI_SUM, comm_);
     const at::Tensor total = all.narrow(0, 0, count);
     const double loss = all[count].item<double>(), norm = total.norm().item<double>();
-    if (std::isfinite(norm)) adam_->Step(step_, total, net_.get());
+    const bool fine = std::isfinite(norm);
+    if (fine) adam_->Step(step_, total, net_.get());
+    lost_ = fine ? 0 : lost_ + 1;
     samples_ += groups * spec_.batch_right_sides;
     training_seconds_ += Now() - began;
-    *row = {step_ + 1, seconds_before_ + Now() - start_, adam_->Rate(step_), loss, norm, -1};
+    row->step = step_ + 1;
+    row->seconds = Seconds();
+    row->rate = adam_->Rate(step_);
+    row->loss = loss;
+    row->gradient_norm = norm;
     Progress(loss);
     return all[count + 1].item<double>() > 0;
   }
@@ -264,19 +301,26 @@ private:
         ", about " + Text(each * double(spec_.steps - step_ - 1), "%.0f") + " s left");
   }
 
-  /// Keeps the parameters if they are the best so far, or all that count. The mean number of iterations.
-  double Validate() {
+  /// Seconds of training, over all its runs.
+  double Seconds() const { return seconds_before_ + Now() - start_; }
+
+  /// Keeps the parameters if they are the best so far, or all that count.
+  void Validate(TrainingLog::Row *row) {
     const HeldOut::Score score = held_out_.Measure(*net_);
+    row->mean = score.mean;
+    row->median = score.median;
+    row->worst = score.worst;
     Say("step " + std::to_string(step_) + ", iterations to 1e-6 on held-out geometries: " + Describe(score.rows));
     without_gain_ = best_.empty() || score.mean < best_score_ ? 0 : without_gain_ + 1;
     if (best_.empty() || score.mean <= best_score_ || spec_.keep_last) {
       best_score_ = score.mean;
+      best_step_ = step_;
       best_rows_ = score.rows;
       best_.clear();
       for (const auto &p : net_->parameters) best_.push_back(p.second.detach().clone());
     }
-    return score.mean;
   }
+  bool Lost() const { return lost_ >= std::max(1L, std::min(kMostLost, spec_.steps / 2)); }
   bool Stalled() const { return spec_.patience > 0 && without_gain_ >= spec_.patience; }
 
   void Checkpoint() {
@@ -287,18 +331,18 @@ private:
     model.tensors.push_back({"adam:m", adam_->m});
     model.tensors.push_back({"adam:v", adam_->v});
     std::string rows;
-    for (const auto &row : best_rows_) rows += Text(row.median, "%.17g") + " " + Text(row.worst, "%.17g") + " ";
-    model.about = {{"training", Description()},
-                   {"step", std::to_string(step_)},
-                   {"score", Text(best_score_, "%.17g")},
-                   {"without_gain", std::to_string(without_gain_)},
-                   {"seconds", Text(seconds_before_ + Now() - start_, "%.3f")},
-                   {"rows", rows}};
-    Together(comm_, [&] {
-      if (rank_ == 0) WriteModel(spec_.checkpoint, model);
-    });
+    for (const auto &row : best_rows_) rows += ExactText(row.median) + " " + ExactText(row.worst) + " ";
+    model.about = init_;
+    model.about.insert({{"training", Description()},
+                        {"step", std::to_string(step_)},
+                        {"score", ExactText(best_score_)},
+                        {"best_step", std::to_string(best_step_)},
+                        {"without_gain", std::to_string(without_gain_)},
+                        {"lost", std::to_string(lost_)},
+                        {"seconds", Text(Seconds(), "%.3f")},
+                        {"rows", rows}});
+    WriteCheckpoint(comm_, spec_.checkpoint, model, Members());
     Say("checkpoint at step " + std::to_string(step_) + ": " + spec_.checkpoint);
-    RestartPool(); // so that a run that goes on from here does the same
     last_checkpoint_ = Now();
     last_signal_ = spec_.signal ? int(*spec_.signal) : 0;
   }
@@ -310,9 +354,11 @@ private:
     }
     Model model = ModelOf(*net_, spec_.architecture, dim_, options_);
     model.about = spec_.about;
+    model.about.insert(init_.begin(), init_.end());
+    model.about["step"] = std::to_string(best_step_);
     model.about["data"] = Data();
     model.about["training"] = Description();
-    model.about["seconds"] = Text(seconds_before_ + report.seconds, "%.1f");
+    model.about["seconds"] = Text(Seconds(), "%.1f");
     model.about["ranks"] = std::to_string(size_);
     model.about["iterations_to_1e-6"] =
         Describe(report.rows) + " (" + std::to_string(spec_.validation_geometries) + " geometries each)";
@@ -338,7 +384,9 @@ private:
   std::vector<at::Tensor> best_;
   double best_score_ = 0, smooth_loss_ = -1, training_seconds_ = 0, seconds_before_ = 0;
   double start_ = 0, loop_start_ = 0, last_checkpoint_ = 0, last_said_ = 0;
-  long step_ = 0, first_step_ = 0, samples_ = 0, without_gain_ = 0;
+  Options init_; ///< what the model says of the one that training began with
+  long step_ = 0, first_step_ = 0, best_step_ = 0, samples_ = 0;
+  long without_gain_ = 0, lost_ = 0; ///< validations and steps up to now, one after the other
   int last_signal_ = 0;
   std::unique_ptr<TrainingLog> log_;
 };

@@ -10,7 +10,7 @@ namespace krylearn {
 namespace nets {
 
 TrainingLog::TrainingLog(const std::string &path, long kept) {
-  std::string text = "step,seconds,rate,loss,gradient_norm,iterations\n";
+  std::string text = "step,seconds,rate,loss,gradient_norm,iterations,median,worst\n";
   if (kept > 0) {
     std::ifstream before(path);
     std::string line;
@@ -25,9 +25,12 @@ TrainingLog::TrainingLog(const std::string &path, long kept) {
 }
 
 void TrainingLog::Write(const Row &row) {
-  std::fprintf(file_.get(), "%ld,%.2f,%.6g,%.6g,%.6g,", row.step, row.seconds, row.rate, row.loss, row.gradient_norm);
-  if (row.iterations >= 0) std::fprintf(file_.get(), "%.4f", row.iterations);
-  std::fputs("\n", file_.get());
+  std::FILE *file = file_.get();
+  std::fprintf(file, "%ld,%.2f,", row.step, row.seconds);
+  if (row.step > 0) std::fprintf(file, "%.6g,%.6g,%.6g,", row.rate, row.loss, row.gradient_norm);
+  else std::fputs(",,,", file);
+  if (row.mean >= 0) std::fprintf(file, "%.4f,%g,%g\n", row.mean, row.median, row.worst);
+  else std::fputs(",,\n", file);
 }
 
 } // namespace nets

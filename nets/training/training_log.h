@@ -11,10 +11,10 @@ namespace nets {
 class TrainingLog {
 public:
   struct Row {
-    long step = 0;      ///< from 1
+    long step = 0;      ///< 0: before the first, without rate, loss and gradient
     double seconds = 0; ///< of training, over all its runs
     double rate = 0, loss = 0, gradient_norm = 0;
-    double iterations = -1; ///< mean on held-out geometries; negative where there was no validation
+    double mean = -1, median = 0, worst = 0; ///< iterations on held-out geometries; -1 where there was no validation
   };
 
   /// Opens `path`. Of what is there, the rows up to step `kept` stay: those that a run goes on from.

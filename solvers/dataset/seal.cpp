@@ -113,10 +113,16 @@ std::string ReadHead(const std::string &path, Head *head, PetscErrorCode *code) 
 
 std::string MarkUnfinished(const std::string &path) { return WriteHead(path, kUnfinished, 0, 0); }
 
-bool IsUnfinished(const std::string &path) {
-  File file(std::fopen(path.c_str(), "rb"));
-  char magic[kMagic];
-  return file && std::fread(magic, 1, kMagic, file.get()) == kMagic && !std::memcmp(magic, kUnfinished, kMagic);
+PartFile FindPartFile(const std::string &path) {
+  struct stat info;
+  if (stat(path.c_str(), &info)) return PartFile::kNothing;
+  File file(S_ISREG(info.st_mode) ? std::fopen(path.c_str(), "rb") : nullptr);
+  if (!file) return PartFile::kForeign;
+  char magic[kMagic], zeros[kMagic] = {};
+  const std::size_t got = std::fread(magic, 1, kMagic, file.get());
+  if (!std::memcmp(magic, zeros, got)) return PartFile::kNothing;
+  const bool ours = got == kMagic && (!std::memcmp(magic, kUnfinished, kMagic) || !std::memcmp(magic, kFinished, kMagic));
+  return ours ? PartFile::kOurs : PartFile::kForeign;
 }
 
 PetscErrorCode Seal(MPI_Comm comm, const std::string &path) {

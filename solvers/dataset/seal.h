@@ -21,8 +21,14 @@ constexpr std::uint32_t kDataVersion = 1;
 /// Marks a file, in which HDF5 has made its datasets, as one that waits for samples; what went wrong, or nothing. One
 /// rank.
 std::string MarkUnfinished(const std::string &path);
-/// Whether a file carries that mark. One rank.
-bool IsUnfinished(const std::string &path);
+/// What stands where a data set is written before it gets its name.
+enum class PartFile {
+  kNothing, ///< no file, or what is left of one that was given up before it had its mark: zeros
+  kOurs,    ///< samples may be missing, or all that is missing is its name
+  kForeign
+};
+/// One rank.
+PartFile FindPartFile(const std::string &path);
 /// Seals a finished file, which nobody has open. Collective.
 PetscErrorCode Seal(MPI_Comm comm, const std::string &path);
 /// Refuses files that are missing, foreign, unfinished, cut off, damaged or of another version with one clear message

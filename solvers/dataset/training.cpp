@@ -25,6 +25,12 @@ Numbers Find(const DataSet &set, const std::string &family, const nets::Index &n
   return found;
 }
 
+std::string IdentityText(const DataSet &set) {
+  char text[16];
+  std::snprintf(text, sizeof text, "%08x", unsigned(set.Identity()));
+  return text;
+}
+
 /// The value behind `key` in a data set's options.
 std::string OptionOf(const DataSet &set, const std::string &key) {
   for (const std::string &option : SplitList(set.Options(), ';'))
@@ -97,9 +103,8 @@ PetscErrorCode GeometriesOfData(MPI_Comm comm, const std::string &training, cons
       PetscCheck(held_out || family != "pressure", comm, PETSC_ERR_USER_INPUT,
                  "-data: held-out geometries of captured systems cannot be made on the fly; give -validation_data");
     }
-  char identity[16];
-  std::snprintf(identity, sizeof identity, "%08x", unsigned(set->Identity()));
-  spec->data = std::string("data set ") + identity;
+  spec->data = "data set " + IdentityText(*set);
+  if (held_out) spec->data += ", held-out geometries of data set " + IdentityText(*held_out);
   ProblemSpec parameters;
   parameters.mixed_boundaries = OptionOf(*set, "boundaries") == "mixed";
   parameters.contrast = std::atof(OptionOf(*set, "contrast").c_str());

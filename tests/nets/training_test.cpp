@@ -8,7 +8,9 @@
 #include "solvers/training_geometry.h"
 #include "tests/nets/parts.h"
 #include "tests/scratch_folder.h"
+#include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <fstream>
 #include <limits>
 
@@ -78,22 +80,27 @@ TEST(Sampling, GivesResidualsOfNormOneAndTheEnergiesOfTheirErrors) {
   }
 }
 
-TEST(Sampling, StartsAgainWithoutATraceOfWhatWasBefore) {
+TEST(Sampling, GoesOnFromTheStateOfAnother) {
   const Setting setting = WithModes(5);
   for (const auto &sampling : Samplings()) {
     SCOPED_TRACE(sampling.name);
-    const auto used = setting.Make(sampling.name, 5), fresh = setting.Make(sampling.name, 5);
+    const auto used = setting.Make(sampling.name), fresh = setting.Make(sampling.name);
     for (std::uint64_t place = 0; place < 30; ++place) used->Advance(used->Draw(4, place).residual);
-    used->Restart(77);
-    fresh->Restart(77);
-    for (std::uint64_t place = 30; place < 33; ++place) {
+    const std::vector<at::Tensor> from = used->State(), to = fresh->State();
+    ASSERT_EQ(from.size(), to.size());
+    for (std::size_t t = 0; t < from.size(); ++t) {
+      ASSERT_EQ(from[t].nbytes(), to[t].nbytes());
+      ASSERT_TRUE(to[t].is_contiguous());
+      std::memcpy(to[t].data_ptr(), from[t].data_ptr(), from[t].nbytes());
+    }
+    for (std::uint64_t place = 30; place < 60; ++place) { // solves end and start again in between
       const Batch a = used->Draw(4, place), b = fresh->Draw(4, place);
-      EXPECT_EQ(Largest(a.residual - b.residual), 0);
-      EXPECT_EQ(Largest(a.energy - b.energy), 0);
+      ASSERT_EQ(Largest(a.residual - b.residual), 0);
+      ASSERT_EQ(Largest(a.energy - b.energy), 0);
       used->Advance(a.residual);
       fresh->Advance(b.residual);
     }
-    EXPECT_GT(Largest(used->Draw(4, 40).residual - used->Draw(4, 41).residual), 0);
+    EXPECT_GT(Largest(used->Draw(4, 70).residual - used->Draw(4, 71).residual), 0);
   }
 }
 
@@ -240,6 +247,13 @@ TEST(Training, RefusesRecipesThatCannotWork) {
   EXPECT_NE(complaint([](TrainingSpec *s) { s->geometries = 4; }).find("give at least 8"), std::string::npos);
 }
 
+std::vector<std::string> Lines(const std::string &path) {
+  std::vector<std::string> lines;
+  std::ifstream file(path);
+  for (std::string line; std::getline(file, line);) lines.push_back(line);
+  return lines;
+}
+
 TEST(Training, EndsWhereNothingIsGainedAnyMore) {
   ScratchFolder folder;
   TrainingSpec spec = SmallTraining(folder, "m.pt");
@@ -250,6 +264,20 @@ TEST(Training, EndsWhereNothingIsGainedAnyMore) {
   const TrainingReport report = Train(PETSC_COMM_WORLD, spec, krylearn::TrainingGeometries({}));
   EXPECT_EQ(report.steps, 6);
   EXPECT_GT(report.rows.at(1).median, 0);
+  const std::vector<std::string> rows = Lines(spec.log);
+  ASSERT_EQ(rows.size(), 8u);
+  EXPECT_EQ(rows[0], "step,seconds,rate,loss,gradient_norm,iterations,median,worst");
+  EXPECT_EQ(rows[1].find("0,"), 0u);
+  for (std::size_t r = 1; r < rows.size(); ++r) {
+    EXPECT_EQ(std::count(rows[r].begin(), rows[r].end(), ','), 7) << rows[r];
+    EXPECT_EQ(rows[r].find(",,") == std::string::npos, r == 4 || r == 7) << rows[r]; // after steps 3 and 6
+  }
+  const auto figures = [](const std::string &row) {
+    std::size_t at = 0;
+    for (int comma = 0; comma < 5; ++comma) at = row.find(',', at) + 1;
+    return row.substr(at);
+  };
+  EXPECT_EQ(figures(rows[4]), figures(rows[7])); // nothing was learned
 }
 
 TEST(Training, KeepsTheBestModelUnlessTheLastIsWanted) {
@@ -266,13 +294,6 @@ TEST(Training, KeepsTheBestModelUnlessTheLastIsWanted) {
   const TrainingReport last = Train(PETSC_COMM_WORLD, spec, source);
   EXPECT_GT(Largest(Parameters(ReadModel(PETSC_COMM_WORLD, spec.output)) - first), 0);
   EXPECT_GT(last.rows.at(0).median, 30);
-}
-
-std::vector<std::string> Lines(const std::string &path) {
-  std::vector<std::string> lines;
-  std::ifstream file(path);
-  for (std::string line; std::getline(file, line);) lines.push_back(line);
-  return lines;
 }
 
 /// On all ranks: what a checkpoint holds is enough to end with the same model, bit for bit.
@@ -294,9 +315,12 @@ TEST(Training, GoesOnFromACheckpointAsIfNothingHadHappened) {
     Train(PETSC_COMM_WORLD, spec, source);
     const at::Tensor whole = Parameters(ReadModel(PETSC_COMM_WORLD, spec.output));
     const std::size_t rows = Lines(spec.log).size();
-    EXPECT_EQ(rows, 25u);
+    EXPECT_EQ(rows, 26u); // names of the columns, steps 0 to 24
     MPI_Barrier(PETSC_COMM_WORLD);
     spec.output = folder / "second.pt";
+    spec.checkpoint.clear();
+    Train(PETSC_COMM_WORLD, spec, source); // checkpoints leave no trace in the model
+    EXPECT_EQ(Largest(Parameters(ReadModel(PETSC_COMM_WORLD, spec.output)) - whole), 0);
     spec.checkpoint = kept;
     spec.say = nullptr;
     spec.resume = true;
@@ -304,8 +328,109 @@ TEST(Training, GoesOnFromACheckpointAsIfNothingHadHappened) {
     EXPECT_EQ(rest.steps, 9);
     EXPECT_EQ(Largest(Parameters(ReadModel(PETSC_COMM_WORLD, spec.output)) - whole), 0);
     EXPECT_EQ(Lines(spec.log).size(), rows); // those after the checkpoint are written anew
-    spec.rate = 1e-3;
-    EXPECT_THROW(Train(PETSC_COMM_WORLD, spec, source), std::runtime_error); // another training
+    for (const bool data : {false, true}) { // another training
+      TrainingSpec other = spec;
+      if (data) other.data = "contrast 10";
+      else other.rate = 1e-3;
+      EXPECT_THROW(Train(PETSC_COMM_WORLD, other, source), FileError);
+    }
+  }
+}
+
+/// On any number of ranks: rank 0 writes and reads for all of them.
+TEST(Training, GoesOnOnAnotherNumberOfRanks) {
+  ScratchFolder folder;
+  const GeometrySource source = krylearn::TrainingGeometries({});
+  TrainingSpec spec = SmallTraining(folder, "whole.pt");
+  spec.keep_last = true;
+  spec.checkpoint = folder / "checkpoint";
+  spec.checkpoint_seconds = -1;
+  Train(PETSC_COMM_WORLD, spec, source); // the last checkpoint is that of step 23
+  const at::Tensor whole = Parameters(ReadModel(PETSC_COMM_WORLD, spec.output));
+  if (Rank() == 0) {
+    spec.output = folder / "one.pt";
+    spec.checkpoint_seconds = 600;
+    spec.resume = true;
+    EXPECT_EQ(Train(MPI_COMM_SELF, spec, source).steps, 1);
+    const at::Tensor one = Parameters(ReadModel(MPI_COMM_SELF, spec.output));
+    EXPECT_LT((one - whole).norm().item<double>(), 1e-4 * whole.norm().item<double>());
+  }
+  MPI_Barrier(PETSC_COMM_WORLD);
+}
+
+TEST(Training, RefusesCheckpointsThatAreDamagedOrNone) {
+  ScratchFolder folder;
+  const GeometrySource source = krylearn::TrainingGeometries({});
+  TrainingSpec spec = SmallTraining(folder, "m.pt");
+  spec.steps = 3;
+  spec.checkpoint = folder / "checkpoint";
+  spec.checkpoint_seconds = -1;
+  Train(PETSC_COMM_WORLD, spec, source);
+  const std::string whole = ReadBytes(PETSC_COMM_WORLD, spec.checkpoint);
+  spec.resume = true;
+  spec.output = folder / "never.pt";
+  const auto complaint = [&](const std::string &bytes) {
+    MPI_Barrier(PETSC_COMM_WORLD);
+    if (Rank() == 0) std::ofstream(spec.checkpoint, std::ios::binary) << bytes;
+    MPI_Barrier(PETSC_COMM_WORLD);
+    try {
+      Train(PETSC_COMM_WORLD, spec, source);
+      return std::string("none");
+    } catch (const FileError &e) { return std::string(e.what()); }
+  };
+  EXPECT_NE(complaint("").find("is none"), std::string::npos);
+  EXPECT_NE(complaint(whole.substr(0, 20)).find("is cut off in its first bytes"), std::string::npos);
+  EXPECT_NE(complaint(whole.substr(0, 3000)).find("is cut off or damaged"), std::string::npos);
+  EXPECT_NE(complaint(whole.substr(0, whole.size() - 1)).find("is cut off: expected"), std::string::npos);
+  EXPECT_NE(complaint(whole + "x").find("is damaged: expected"), std::string::npos);
+  EXPECT_NE(complaint(ReadBytes(PETSC_COMM_WORLD, folder / "m.pt")).find("is none"), std::string::npos);
+  for (int trial = 0; trial < 40; ++trial) {
+    std::string bytes = whole;
+    bytes[std::size_t(krylearn::Uniform(1, 2, std::uint64_t(trial)) * double(bytes.size()))] ^= char(1 << trial % 8);
+    EXPECT_NE(complaint(bytes), "none");
+  }
+  EXPECT_EQ(complaint(whole), "none");
+  try {
+    ReadModel(PETSC_COMM_WORLD, spec.checkpoint);
+    ADD_FAILURE() << "a checkpoint is no model";
+  } catch (const FileError &e) { EXPECT_NE(std::string(e.what()).find("train -checkpoint FILE -resume"), std::string::npos); }
+}
+
+TEST(Training, FailsWhereGradientsAreNeverFinite) {
+  ScratchFolder folder;
+  const GeometrySource source = krylearn::TrainingGeometries({});
+  TrainingSpec spec = SmallTraining(folder, "m.pt");
+  spec.rate = 1e30;
+  for (const long steps : {24, 200}) {
+    spec.steps = steps;
+    try {
+      Train(PETSC_COMM_WORLD, spec, source);
+      ADD_FAILURE() << "trained at a rate of 1e30";
+    } catch (const std::invalid_argument &e) {
+      EXPECT_NE(std::string(e.what()).find("lower the rate"), std::string::npos) << e.what();
+    }
+  }
+  EXPECT_FALSE(std::filesystem::exists(spec.output));
+}
+
+TEST(Training, SaysWhichModelItBeganWith) {
+  ScratchFolder folder;
+  const GeometrySource source = krylearn::TrainingGeometries({});
+  TrainingSpec spec = SmallTraining(folder, "first.pt");
+  spec.keep_last = true;
+  Train(PETSC_COMM_WORLD, spec, source);
+  spec.init = spec.output;
+  spec.output = folder / "second.pt";
+  spec.checkpoint = folder / "checkpoint";
+  spec.checkpoint_seconds = -1;
+  for (const bool resume : {false, true}) {
+    spec.resume = resume;
+    Train(PETSC_COMM_WORLD, spec, source);
+    const Model first = ReadModel(PETSC_COMM_WORLD, spec.init), second = ReadModel(PETSC_COMM_WORLD, spec.output);
+    EXPECT_EQ(first.about.count("init"), 0u);
+    EXPECT_EQ(first.about.at("step"), "24");
+    EXPECT_EQ(second.about.at("init"), "first.pt, " + first.about.at("training"));
+    EXPECT_EQ(second.about.at("init_seconds"), first.about.at("seconds"));
   }
 }
 
