@@ -64,6 +64,13 @@ PetscErrorCode Guarded(PetscErrorCode (*body)(MPI_Comm)) {
   } catch (...) { return Fail(PETSC_ERR_LIB, "unexpected exception of unknown type"); }
 }
 
+/// Bad input, also where PETSc or a setter of the library was the one to refuse an option's value.
+bool IsBadInput(PetscErrorCode code) {
+  return code == PETSC_ERR_USER_INPUT || code == PETSC_ERR_ARG_OUTOFRANGE || code == PETSC_ERR_ARG_UNKNOWN_TYPE;
+}
+
+int ExitStatus(PetscErrorCode code) { return code == 0 ? 0 : IsBadInput(code) ? 2 : 1; }
+
 std::string OneLine(const std::string &name, PetscErrorCode code, bool show_rank) {
   std::string text = failure.message;
   if (text.empty()) {
@@ -72,7 +79,7 @@ std::string OneLine(const std::string &name, PetscErrorCode code, bool show_rank
     if (text.empty()) text = "error code " + std::to_string(code);
   }
   // The user's own mistakes need no place in the code; others are reported with it.
-  const bool users = code == PETSC_ERR_USER_INPUT || code == PETSC_ERR_FILE_OPEN || code == PETSC_ERR_FILE_UNEXPECTED ||
+  const bool users = IsBadInput(code) || code == PETSC_ERR_FILE_OPEN || code == PETSC_ERR_FILE_UNEXPECTED ||
                      code == PETSC_ERR_FILE_WRITE || code == PETSC_ERR_MEM;
   if (!users && !failure.function.empty()) text += " (in " + failure.function + ")";
   if (show_rank) {
@@ -117,7 +124,7 @@ PetscErrorCode Agree(MPI_Comm comm, const std::string &name, PetscErrorCode code
     if (done) break;
     if (code && std::chrono::steady_clock::now() - start > kPatience) {
       Say(OneLine(name, code, true));
-      MPI_Abort(MPI_COMM_WORLD, code == PETSC_ERR_USER_INPUT ? 2 : 1);
+      MPI_Abort(MPI_COMM_WORLD, ExitStatus(code));
     }
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
@@ -231,7 +238,7 @@ int RunApp(int argc, char **argv, const char *help, PetscErrorCode (*body)(MPI_C
   std::fflush(stdout);
   MPI_Comm_free(&comm);
   MPI_Finalize();
-  return code == 0 ? 0 : code == PETSC_ERR_USER_INPUT ? 2 : 1;
+  return ExitStatus(code);
 }
 
 } // namespace krylearn

@@ -143,13 +143,6 @@ Depth OneSide(const Partition &p, std::size_t side) {
   return depth;
 }
 
-/// [first, first + count) as indices, mapped, on the device of a tensor.
-template <class Map> at::Tensor Indices(const at::Tensor &like, long first, long count, Map &&map) {
-  at::Tensor indices = at::empty({count}, at::kLong);
-  for (long i = 0; i < count; ++i) indices.data_ptr<std::int64_t>()[i] = map(first + i);
-  return indices.to(like.device());
-}
-
 constexpr std::int64_t kSlabCells = 65536;
 
 /// A convolution of [batch, in, z, y, x] by LibTorch, which pads the last `dim` axes with zeros where asked.
@@ -201,6 +194,7 @@ at::Tensor Convolution(const at::Tensor &x, const at::Tensor &kernel, const at::
 
 at::Tensor ConvolvePadded(const at::Tensor &padded, const at::Tensor &kernel, const at::Tensor &bias) {
   if (padded.dim() == 4) return ConvolvePadded(padded.unsqueeze(0), kernel, bias).squeeze(0);
+  if (!padded.is_cpu()) return Convolve(padded, kernel, bias, false); // all that follows is for host memory
   const std::int64_t axis = kernel.size(2) == 3 ? 2 : 3; // z, or y in 2D
   const std::int64_t reach = kernel.size(axis) - 1, length = padded.size(axis) - reach;
   // Without gradients a few planes at a time, which saves memory.
@@ -306,25 +300,6 @@ at::Tensor AveragePool(const at::Tensor &fine, const Partition &p) {
     std::vector<std::int64_t> shape(std::size_t(x.dim()), 1);
     shape[shape.size() - 1 - a] = c.Owned(a);
     x = x * share.view(shape);
-  }
-  return x;
-}
-
-at::Tensor UpsampleLinear(const at::Tensor &coarse, const Partition &p) {
-  const Partition c = p.Coarsened();
-  Depth depth{};
-  for (std::size_t a = 0; a < 3; ++a) depth[a] = {p.Coarsens(a), p.Coarsens(a)};
-  at::Tensor x = WithHalo(coarse, c, depth);
-  for (std::size_t a = 0; a < 3; ++a) {
-    if (!p.Coarsens(a)) continue;
-    const auto near = [&](long i) { return i / 2 - c.Lo(a) + 1; };
-    const auto far = [&](long i) {
-      const long other = i / 2 + (i % 2 ? 1 : -1);
-      const bool outside = !c.periodic[a] && (other < 0 || other >= c.n[a]);
-      return (outside ? i / 2 : other) - c.Lo(a) + 1;
-    };
-    x = 0.75 * x.index_select(Dimension(a), Indices(x, p.Lo(a), p.Owned(a), near)) +
-        0.25 * x.index_select(Dimension(a), Indices(x, p.Lo(a), p.Owned(a), far));
   }
   return x;
 }

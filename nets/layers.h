@@ -45,9 +45,6 @@ at::Tensor Restrict(const at::Tensor &fine, const Partition &partition);
 at::Tensor Prolong(const at::Tensor &coarse, const Partition &partition);
 /// Means of the cells that a coarse cell covers, which are fewer at the upper end of an odd axis.
 at::Tensor AveragePool(const at::Tensor &fine, const Partition &partition);
-/// Linear interpolation between the centres of coarse cells, a quarter of a coarse cell away; constant beyond the last
-/// centre.
-at::Tensor UpsampleLinear(const at::Tensor &coarse, const Partition &partition);
 
 } // namespace nets
 } // namespace krylearn

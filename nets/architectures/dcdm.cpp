@@ -242,7 +242,8 @@ Architecture Dcdm() {
           {{"channels", "16"}, {"pre", "4"}, {"coarse", "6"}, {"post", "4"}, {"levels", "1"}, {"geometry", "0"}},
           [](const Options &options, int dim, long seed) -> std::unique_ptr<Net> {
             return std::make_unique<DcdmNet>(options, dim, seed);
-          }};
+          },
+          true};
 }
 
 } // namespace nets
