@@ -21,7 +21,8 @@ namespace {
 struct Failure {
   PetscErrorCode code = 0;
   std::string message, function;
-  bool own = false; ///< raised on PETSC_COMM_SELF: other ranks may know nothing of it
+  bool own = false;  ///< raised on PETSC_COMM_SELF: other ranks may know nothing of it
+  bool ours = false; ///< raised by this project, not by PETSc
 } failure;
 
 bool traceback = false;
@@ -32,7 +33,8 @@ PetscErrorCode KeepMessage(MPI_Comm comm, int line, const char *function, const 
   if (type == PETSC_ERROR_INITIAL) {
     int size = 1;
     if (comm != MPI_COMM_NULL) MPI_Comm_size(comm, &size);
-    failure = {code, message ? message : "", function ? function : "", size == 1};
+    const bool ours = file && (std::strstr(file, "solvers/") || std::strstr(file, "meshes/"));
+    failure = {code, message ? message : "", function ? function : "", size == 1, ours};
   }
   if (traceback || code == PETSC_ERR_SIG)
     return PetscTraceBackErrorHandler(comm, line, function, file, code, type, message, nullptr);
@@ -48,7 +50,7 @@ PetscErrorCode OnSignal(int signal, void *context) {
 }
 
 PetscErrorCode Fail(PetscErrorCode code, const std::string &message) {
-  failure = {code, message, "", true};
+  failure = {code, message, "", true, true};
   return code;
 }
 
@@ -64,9 +66,11 @@ PetscErrorCode Guarded(PetscErrorCode (*body)(MPI_Comm)) {
   } catch (...) { return Fail(PETSC_ERR_LIB, "unexpected exception of unknown type"); }
 }
 
-/// Bad input, also where PETSc or a setter of the library was the one to refuse an option's value.
+/// Setters of the library refuse values of options with PETSC_ERR_ARG_OUTOFRANGE, as PETSc's do; but PETSc means an index
+/// by it, too, which is nobody's option.
 bool IsBadInput(PetscErrorCode code) {
-  return code == PETSC_ERR_USER_INPUT || code == PETSC_ERR_ARG_OUTOFRANGE || code == PETSC_ERR_ARG_UNKNOWN_TYPE;
+  return code == PETSC_ERR_USER_INPUT || code == PETSC_ERR_ARG_UNKNOWN_TYPE ||
+         (code == PETSC_ERR_ARG_OUTOFRANGE && failure.ours);
 }
 
 int ExitStatus(PetscErrorCode code) { return code == 0 ? 0 : IsBadInput(code) ? 2 : 1; }
@@ -103,9 +107,9 @@ void Say(const std::string &line) {
   std::fflush(stderr);
 }
 
-/// Agrees with the other ranks on the outcome and prints the one line. A failed rank waits a while for the others; when
+/// Agrees with the other ranks on the outcome, prints the one line and returns the exit status. A failed rank waits a while for the others; when
 /// they do not come they are stuck in communication with it, and only aborting ends the job.
-PetscErrorCode Agree(MPI_Comm comm, const std::string &name, PetscErrorCode code) {
+int Agree(MPI_Comm comm, const std::string &name, PetscErrorCode code) {
   constexpr auto kPatience = std::chrono::seconds(5);
   int rank, size;
   MPI_Comm_rank(comm, &rank);
@@ -132,9 +136,9 @@ PetscErrorCode Agree(MPI_Comm comm, const std::string &name, PetscErrorCode code
   const bool same_everywhere = all[1] == -all[2];
   if (speaker == all[0]) Say(OneLine(name, code, !same_everywhere && speaker < size));
   // All ranks exit with the status of the one that speaks.
-  int shared = code;
-  MPI_Bcast(&shared, 1, MPI_INT, static_cast<int>(all[0] % size), comm);
-  return static_cast<PetscErrorCode>(shared);
+  int status = ExitStatus(code);
+  MPI_Bcast(&status, 1, MPI_INT, static_cast<int>(all[0] % size), comm);
+  return status;
 }
 
 /// Takes -help out of the arguments, unless PETSc's own list is wanted too.
@@ -232,13 +236,13 @@ int RunApp(int argc, char **argv, const char *help, PetscErrorCode (*body)(MPI_C
   if (!code) code = help_wanted ? PetscOptionsClearValue(nullptr, "-help") : WarnOfUnusedOptions(name, rank);
   for (const char *option : own)
     if (!code) code = PetscOptionsClearValue(nullptr, option); // PetscFinalize() looks once more
-  code = Agree(comm, name, code);
+  int status = Agree(comm, name, code);
   // After a failure objects are left half-built, and PetscFinalize() would trip over them.
-  if (!code) code = Agree(comm, name, PetscFinalize());
+  if (!status) status = Agree(comm, name, PetscFinalize());
   std::fflush(stdout);
   MPI_Comm_free(&comm);
   MPI_Finalize();
-  return ExitStatus(code);
+  return status;
 }
 
 } // namespace krylearn

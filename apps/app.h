@@ -7,7 +7,7 @@
 namespace krylearn {
 
 /// Runs `body` inside PETSc and returns the exit status for main(): 0, 2 for bad input (PETSC_ERR_USER_INPUT,
-/// PETSC_ERR_ARG_OUTOFRANGE, PETSC_ERR_ARG_UNKNOWN_TYPE), 1 for other failures.
+/// PETSC_ERR_ARG_UNKNOWN_TYPE, and PETSC_ERR_ARG_OUTOFRANGE of this project's own), 1 for other failures.
 ///
 ///     int main(int argc, char **argv) { return krylearn::RunApp(argc, argv, help, Body); }
 ///

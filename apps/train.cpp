@@ -19,7 +19,7 @@ const char help[] = R"(train: trains networks that precondition -div(alpha grad 
 Geometries come from a data set (-data FILE, which the program dataset writes), or are made on the fly from named
 problems, with seeds from 1000000 on, which nobody else takes. Training carries on a pool of live solves with deep
 conjugate directions; the model that needs the fewest iterations on held-out geometries is kept.
-SIGUSR1 writes a checkpoint at the next step; -resume goes on from it.
+SIGUSR1 writes a checkpoint after the step under way; -resume goes on from it.
 
   mpirun -n 2 train -arch vcycle -problem obstacles -grid 64,64 -o vcycle.model
   poisson -problem obstacles -grid 256,256 -ksp_type dcdm -pc_type neural -pc_neural_model vcycle.model
@@ -73,8 +73,8 @@ PetscErrorCode ReadSettings(MPI_Comm comm, Settings *s) {
                             {"krylov", "ritz", "white"}, &spec.sampling));
   std::string device = "auto";
   PetscCall(training.Choice("device",
-                            "where networks are computed; cuda is refused, as their stencils are written for "
-                            "CPUs",
+                            "where networks are computed; cuda is refused, as training applies the operator, whose "
+                            "kernels are written for CPUs",
                             {"auto", "cpu", "cuda"}, &device));
   PetscCall(ReadLong(&training, "seed", "seed of the parameters and of everything drawn", &spec.seed));
   PetscCall(ReadLong(&training, "steps", "steps of training", &spec.steps));
@@ -97,7 +97,8 @@ PetscErrorCode ReadSettings(MPI_Comm comm, Settings *s) {
   PetscCall(training.Real("checkpoint_interval", "time between checkpoints", "s", &spec.checkpoint_seconds));
   PetscCall(training.Bool("resume", "go on from -checkpoint", &spec.resume));
   PetscCheck(device != "cuda", comm, PETSC_ERR_USER_INPUT,
-             "-device cuda: the stencils of the networks are written for CPUs only; give -device cpu, and more ranks");
+             "-device cuda: training applies the operator, whose kernels are written for CPUs only; give -device cpu, and "
+             "more ranks");
   spec.families = SplitList(problems, ',');
   PetscCheck(data || !spec.families.empty(), comm, PETSC_ERR_USER_INPUT, "-problem needs a name");
   std::vector<Int3> cells;

@@ -18,16 +18,6 @@ bool Exists(const std::string &path, bool *folder) {
   return true;
 }
 
-std::string Sync(const std::string &path) {
-  const int file = open(path.c_str(), O_RDONLY);
-  if (file < 0) return std::strerror(errno);
-  // Some file systems cannot sync folders and say EINVAL; there is nothing more to do on those.
-  const bool failed = fsync(file) != 0 && errno != EINVAL;
-  const std::string reason = failed ? std::strerror(errno) : "";
-  close(file);
-  return reason;
-}
-
 std::string MakeFolders(const std::string &path) {
   for (std::size_t end = 1; end <= path.size(); ++end) {
     if (end < path.size() && path[end] != '/') continue;
@@ -83,12 +73,6 @@ PetscErrorCode AgreeOnComplaint(MPI_Comm comm, PetscErrorCode code, const std::s
   SETERRQ(comm, code, "%s: %s", what.c_str(), text.c_str());
 }
 
-std::string FolderOf(const std::string &path) {
-  const auto slash = path.find_last_of('/');
-  if (slash == std::string::npos) return ".";
-  return slash == 0 ? "/" : path.substr(0, slash);
-}
-
 std::string WhyNotWritable(const std::string &path) {
   const std::string folder = FolderOf(path);
   bool is_folder = false;
@@ -121,13 +105,6 @@ std::string ReserveSpace(const std::string &path, unsigned long long bytes) {
   (void)path, (void)bytes;
   return "";
 #endif
-}
-
-std::string Publish(const std::string &temporary, const std::string &path) {
-  std::string reason = Sync(temporary);
-  if (!reason.empty()) return reason;
-  if (std::rename(temporary.c_str(), path.c_str())) return std::strerror(errno);
-  return Sync(FolderOf(path));
 }
 
 PetscErrorCode PrepareFolder(MPI_Comm comm, const std::string &folder) {

@@ -3,6 +3,7 @@
 ///
 /// Functions that return a string return what went wrong, or nothing; they are not collective.
 #pragma once
+#include "meshes/publish.h"
 #include <mpi.h>
 #include <petscsys.h>
 #include <string>
@@ -16,16 +17,12 @@ PetscErrorCode BroadcastText(MPI_Comm comm, int root, std::string *text);
 PetscErrorCode AgreeOnComplaint(MPI_Comm comm, PetscErrorCode code, const std::string &what,
                                 const std::string &complaint);
 
-/// Folder part of a path ("." if there is none).
-std::string FolderOf(const std::string &path);
 /// Why no file can be written at `path`: no such folder, a folder in its place, no permission, … Leaves nothing behind,
 /// and `path` and `path`.part as they are.
 std::string WhyNotWritable(const std::string &path);
 /// Claims disk space for the first `bytes` of a file, so that a full disk is noticed before ranks write together:
 /// MPI-IO may hang when one of them fails. Does nothing on file systems that cannot do it.
 std::string ReserveSpace(const std::string &path, unsigned long long bytes);
-/// Brings a finished temporary file to the disk and to its final name; whoever dies in between leaves the old file.
-std::string Publish(const std::string &temporary, const std::string &path);
 
 /// Creates `folder` (and those above it) if needed and checks that files can be written there; PETSC_ERR_FILE_OPEN
 /// names folder and reason. Collective.

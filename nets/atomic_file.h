@@ -24,7 +24,7 @@ private:
   void Keep(bool fine); ///< the reason of a first failure
   const std::string path_, temporary_;
   std::FILE *file_ = nullptr;
-  int error_ = 0;
+  std::string complaint_;
 };
 
 } // namespace nets

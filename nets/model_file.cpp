@@ -15,7 +15,6 @@ namespace {
 
 constexpr char kMagic[] = "KRYLMODL";
 constexpr std::uint32_t kVersion = 1;
-constexpr std::size_t kHead = kModelHead;
 
 template <class T> void Put(std::string *bytes, T value) {
   for (std::size_t i = 0; i < sizeof value; ++i) *bytes += char(value >> (8 * i) & 255);
@@ -117,26 +116,26 @@ void WriteModel(const std::string &path, const Model &model) {
 Model ParseModel(const std::string &bytes, const std::string &path) {
   if (IsArchive(bytes)) RefuseModel(path, "is a zip archive, as of TorchScript: it can be applied, but not trained");
   if (bytes.compare(0, sizeof kCheckpointMagic - 1, kCheckpointMagic) == 0)
-    RefuseModel(path, "is a checkpoint of a training that has not ended; go on with it: train -checkpoint FILE -resume");
+    RefuseModel(path, "is a checkpoint of a training, not a model; train -checkpoint FILE -resume goes on with it");
   if (bytes.size() < 8 || bytes.compare(0, 8, kMagic) != 0)
     RefuseModel(path, "is no model of Krylearn (expected it to start with " + std::string(kMagic) + ")");
-  if (bytes.size() < kHead) RefuseModel(path, "is cut off in its first bytes");
+  if (bytes.size() < kModelHead) RefuseModel(path, "is cut off in its first bytes");
   const auto version = Take<std::uint32_t>(bytes, 8);
   if (version != kVersion)
     RefuseModel(path,
                 "has format version " + std::to_string(version) + ", expected " + std::to_string(kVersion) +
                     (version > kVersion ? "; it was written by a newer Krylearn, or is damaged" : "; it is damaged"));
   const auto length = Take<std::uint64_t>(bytes, 16);
-  if (bytes.size() - kHead < length)
+  if (bytes.size() - kModelHead < length)
     RefuseModel(path, "is cut off or damaged: expected " + std::to_string(length) + " bytes after its head, found " +
-                          std::to_string(bytes.size() - kHead));
-  if (bytes.size() - kHead > length || Crc32(bytes.data() + 16, bytes.size() - 16) != Take<std::uint32_t>(bytes, 12))
+                          std::to_string(bytes.size() - kModelHead));
+  if (bytes.size() - kModelHead > length || Crc32(bytes.data() + 16, bytes.size() - 16) != Take<std::uint32_t>(bytes, 12))
     RefuseModel(path, "is damaged: its checksum does not match");
 
   Model model;
-  std::istringstream text(bytes.substr(kHead));
+  std::istringstream text(bytes.substr(kModelHead));
   std::string line;
-  std::size_t at = kHead;
+  std::size_t at = kModelHead;
   std::vector<std::vector<std::int64_t>> shapes;
   while (std::getline(text, line) && !line.empty()) {
     at += line.size() + 1;

@@ -100,7 +100,7 @@ struct TrainingSpec {
   double checkpoint_seconds = 600;
   bool resume = false; ///< go on from `checkpoint`
   std::string init;    ///< a model to start from
-  std::string data;    ///< what `source` takes geometries from, if anything; a resumed run needs the same
+  std::string data;    ///< what `source` takes geometries from, in words: parameters, data sets; the same to resume
   Options about;       ///< what the model shall say of itself
   const volatile std::sig_atomic_t *signal = nullptr; ///< checkpoint at the next step when it changes
   std::function<void(const std::string &)> say;       ///< receives lines of progress, on the first rank

@@ -223,6 +223,24 @@ PetscErrorCode MakeSystem(MPI_Comm comm, const ProblemSpec &spec, const std::str
   PetscFunctionReturn(0);
 }
 
+/// PETSc checks the columns of what it loads on several ranks, but not on one.
+PetscErrorCode CheckColumns(Mat A, const std::string &path) {
+  PetscFunctionBeginUser;
+  PetscBool sequential, done;
+  PetscInt rows, columns;
+  const PetscInt *starts, *indices;
+  PetscCall(PetscObjectBaseTypeCompare((PetscObject)A, MATSEQAIJ, &sequential));
+  if (!sequential) PetscFunctionReturn(0);
+  PetscCall(MatGetSize(A, nullptr, &columns));
+  PetscCall(MatGetRowIJ(A, 0, PETSC_FALSE, PETSC_FALSE, &rows, &starts, &indices, &done));
+  if (!done) PetscFunctionReturn(0);
+  const PetscInt *wrong = std::find_if(indices, indices + starts[rows], [&](PetscInt j) { return j < 0 || j >= columns; });
+  PetscCheck(wrong == indices + starts[rows], PETSC_COMM_SELF, PETSC_ERR_FILE_UNEXPECTED,
+             "%s is damaged: an entry in column %" PetscInt_FMT " of %" PetscInt_FMT, path.c_str(), *wrong, columns);
+  PetscCall(MatRestoreRowIJ(A, 0, PETSC_FALSE, PETSC_FALSE, &rows, &starts, &indices, &done));
+  PetscFunctionReturn(0);
+}
+
 PetscErrorCode ReadSystem(MPI_Comm comm, const std::string &matrix, const std::string &rhs, LinearSystem *system,
                           std::shared_ptr<const Grid> grid) {
   PetscFunctionBeginUser;
@@ -247,6 +265,7 @@ PetscErrorCode ReadSystem(MPI_Comm comm, const std::string &matrix, const std::s
     PetscCall(DMCreateGlobalVector(grid->PressureDM(), &system->b));
     PetscCall(VecDuplicate(system->b, &system->x));
     PetscCall(MatLoad(system->A, viewer));
+    PetscCall(CheckColumns(system->A, matrix));
     // Loading replaces the matrix and forgets how cells of the box are numbered.
     ISLocalToGlobalMapping map;
     PetscCall(DMGetLocalToGlobalMapping(grid->PressureDM(), &map));
@@ -256,6 +275,7 @@ PetscErrorCode ReadSystem(MPI_Comm comm, const std::string &matrix, const std::s
     PetscCall(MatSetType(system->A, MATAIJ));
     PetscCall(MatSetFromOptions(system->A));
     PetscCall(MatLoad(system->A, viewer));
+    PetscCall(CheckColumns(system->A, matrix));
     PetscCall(MatCreateVecs(system->A, &system->x, &system->b));
   }
   PetscCall(PetscViewerDestroy(&viewer));

@@ -34,11 +34,20 @@ def main():
     moments = random.Random(options.seed)
     kills = 0
     report = os.path.join(options.folder, "report.txt")
+
+    def found():
+        """Samples that runs have found so far, those that found any."""
+        with open(report, encoding="utf-8") as text:
+            return [int(number) for number in re.findall(r"going on: (\d+) samples", text.read())]
+
     with open(report, "w", encoding="utf-8") as text:
-        for _ in range(options.rounds):
+        # On a slow machine runs take longer to get anywhere.
+        for number in range(4 * options.rounds):
+            if number >= options.rounds and found():
+                break
             run = subprocess.Popen(options.launch + [options.app] + OPTIONS + ["-o", broken], stdout=text,
                                    stderr=subprocess.DEVNULL, start_new_session=True)
-            time.sleep(moments.uniform(0.2, 1.2))
+            time.sleep(moments.uniform(0.2, 1.2) * (1 + number // options.rounds))
             if run.poll() is None:
                 kills += 1
             kill_all(run, options.app)
@@ -49,11 +58,10 @@ def main():
             raise SystemExit(f"status {run.returncode}\n{run.stdout}{run.stderr}")
         return run.stdout
 
-    last, _ = left_alone(options.launch, broken), left_alone([], whole)
-    with open(report, encoding="utf-8") as text:
-        found = [int(number) for number in re.findall(r"going on: (\d+) samples", text.read() + last)]
-    if not kills or not any(found):
-        raise SystemExit(f"{kills} kills, and runs that went on found {found} samples: none had anything to go on with")
+    left_alone(options.launch, broken)
+    left_alone([], whole)
+    if not kills or not found():
+        raise SystemExit(f"{kills} kills, and no run had anything to go on with")
     # Killed when all that was missing was the name.
     os.rename(broken, broken + ".part")
     named = left_alone(options.launch, broken)
@@ -64,7 +72,17 @@ def main():
         raise SystemExit(f"after {kills} kills the data set differs from an undisturbed one")
     if os.path.exists(broken + ".part"):
         raise SystemExit("the temporary file is still there")
-    print(f"{kills} kills; runs that went on found {found} samples; equal to an undisturbed run")
+    # Its seal is checked before: damage must not become valid.
+    with open(broken, "r+b") as file:
+        file.seek(os.path.getsize(broken) // 2)
+        byte = file.read(1)
+        file.seek(-1, os.SEEK_CUR)
+        file.write(bytes([byte[0] ^ 1]))
+    os.rename(broken, broken + ".part")
+    run = subprocess.run([options.app] + OPTIONS + ["-o", broken], capture_output=True, text=True, timeout=300)
+    if run.returncode == 0 or "damaged" not in run.stderr or os.path.exists(broken):
+        raise SystemExit(f"a damaged file got its name:\n{run.stdout}{run.stderr}")
+    print(f"{kills} kills; runs that went on found {found()} samples; equal to an undisturbed run")
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ The format of a case is described in tests/README.md. Needs Python 3 only; `h5eq
 import argparse
 import csv
 import glob
+import itertools
 import math
 import os
 import re
@@ -18,7 +19,7 @@ import sys
 
 RUN_KEYS = {"ranks", "exit", "error", "stdout", "stderr", "no_stdout", "no_stderr", "figure", "cell", "csv", "exists", "missing",
             "same", "h5equal", "timeout"}
-PREPARE_KEYS = {"file", "truncate", "copy", "folder", "remove"}
+PREPARE_KEYS = {"file", "truncate", "patch", "copy", "folder", "remove"}
 
 
 class Failed(Exception):
@@ -59,6 +60,10 @@ def prepare(key, text, options):
     elif key == "truncate":
         with open(words[0], "r+b") as out:
             out.truncate(int(words[1]))
+    elif key == "patch":
+        with open(words[0], "r+b") as out:
+            out.seek(int(words[1]))
+            out.write(bytes.fromhex(words[2]))
     elif key == "copy":
         shutil.copy(words[0], words[1])
     elif key == "folder":
@@ -117,7 +122,8 @@ def column(path, statistic, name):
         rows = list(csv.DictReader((line for line in lines if not line.startswith("#")), skipinitialspace=True))
     if not rows or name not in rows[0]:
         raise Failed(f"{path} has no column '{name}'" + (f"; it has {', '.join(rows[0])}" if rows else ""))
-    values = [float(row[name]) for row in rows if row[name] != ""]
+    # The log of a training begins with a row from before its first step, which has no loss.
+    values = [float(cell) for cell in itertools.dropwhile(lambda cell: cell == "", (row[name] for row in rows))]
     if not values:
         raise Failed(f"column '{name}' of {path} is empty")
     functions = {"last": lambda v: v[-1], "first": lambda v: v[0], "max": max, "min": min,

@@ -53,5 +53,5 @@ while true; do
   if [ -z "$signalled" ]; then break; fi
 done
 if [ "$status" -ne 0 ]; then exit "$status"; fi
-rm -f "$checkpoint" # the next training starts from the beginning
+rm -f "$checkpoint" "$checkpoint.part" # the next training starts from the beginning
 "$KRYLEARN_APPS/train" -info "$OUT/model.pt"

@@ -12,7 +12,8 @@ namespace nets {
 namespace {
 
 constexpr std::size_t kMagic = sizeof kCheckpointMagic - 1;
-constexpr std::int64_t kPiece = 1 << 26; ///< bytes that move at once
+constexpr std::int64_t kPiece = 1 << 20; ///< bytes that move at once
+constexpr std::uint64_t kLargestModel = 1 << 30;
 constexpr int kTag = 301;
 
 int RankIn(MPI_Comm comm) {
@@ -48,7 +49,7 @@ std::vector<Part> PartsOf(MPI_Comm comm, const std::vector<PoolMember> &pool) {
 }
 
 /// Calls `use(data, bytes)` on rank 0 for each piece of a part. With `to_owner` the owner gets the pieces that `use` has
-/// filled; otherwise `use` gets the owner's.
+/// filled; otherwise `use` gets the owner's. `buffer` has room for a piece.
 template <class Use> void Move(MPI_Comm comm, const Part &part, bool to_owner, std::vector<char> *buffer, Use &&use) {
   const int rank = RankIn(comm);
   if (rank != 0 && rank != part.owner) return;
@@ -60,7 +61,6 @@ template <class Use> void Move(MPI_Comm comm, const Part &part, bool to_owner, s
       if (to_owner) MPI_Recv(part.data + at, count, MPI_BYTE, 0, kTag, comm, MPI_STATUS_IGNORE);
       else MPI_Send(part.data + at, count, MPI_BYTE, 0, kTag, comm);
     } else {
-      buffer->resize(std::size_t(count));
       if (!to_owner) MPI_Recv(buffer->data(), count, MPI_BYTE, part.owner, kTag, comm, MPI_STATUS_IGNORE);
       use(buffer->data(), count);
       if (to_owner) MPI_Send(buffer->data(), count, MPI_BYTE, part.owner, kTag, comm);
@@ -89,10 +89,11 @@ struct Reader {
     rewind(file.get());
     const std::size_t got = std::fread(head, 1, sizeof head, file.get());
     if (got < kMagic || std::memcmp(head, kCheckpointMagic, kMagic))
-      Refuse(path, "is none (expected it to start with " + std::string(kCheckpointMagic) + "); -init takes models");
+      Refuse(path, "is none of this version (expected it to start with " + std::string(kCheckpointMagic) +
+                       "); to start from a model, give it with -init");
     if (got < sizeof head) Refuse(path, "is cut off in its first bytes");
     const std::uint64_t rest = LengthInModelHead(std::string(head + kMagic, kModelHead));
-    if (rest > std::uint64_t(length) - sizeof head) Refuse(path, "is cut off or damaged");
+    if (rest > std::uint64_t(length) - sizeof head || rest > kLargestModel) Refuse(path, "is cut off or damaged");
     model_bytes = std::int64_t(kModelHead + rest);
     fseeko(file.get(), off_t(kMagic), SEEK_SET);
   }
@@ -102,12 +103,14 @@ struct Reader {
 
 void WriteCheckpoint(MPI_Comm comm, const std::string &path, const Model &model, const std::vector<PoolMember> &pool) {
   std::unique_ptr<AtomicFile> file;
-  if (RankIn(comm) == 0) {
+  std::vector<char> buffer;
+  Together(comm, [&] { // all that may run out of memory, before anyone waits for rank 0
+    if (RankIn(comm) != 0) return;
     file = std::make_unique<AtomicFile>(path);
     const std::string bytes = kCheckpointMagic + ModelBytes(model);
     file->Write(bytes.data(), bytes.size());
-  }
-  std::vector<char> buffer;
+    buffer.resize(std::size_t(kPiece));
+  });
   for (const Part &part : PartsOf(comm, pool)) {
     std::uint32_t sum = 0;
     Move(comm, part, false, &buffer, [&](const char *data, int count) {
@@ -139,8 +142,10 @@ Model ReadCheckpoint(MPI_Comm comm, const std::string &path) {
 void RestorePool(MPI_Comm comm, const std::string &path, const std::vector<PoolMember> &pool) {
   const std::vector<Part> parts = PartsOf(comm, pool);
   std::unique_ptr<Reader> reader;
+  std::vector<char> buffer;
   Together(comm, [&] {
     if (RankIn(comm) != 0) return;
+    buffer.resize(std::size_t(kPiece));
     reader = std::make_unique<Reader>(path);
     const std::int64_t start = std::int64_t(kMagic) + reader->model_bytes;
     std::int64_t expected = start;
@@ -151,7 +156,6 @@ void RestorePool(MPI_Comm comm, const std::string &path, const std::vector<PoolM
     fseeko(reader->file.get(), off_t(start), SEEK_SET);
   });
   bool fine = true;
-  std::vector<char> buffer;
   for (const Part &part : parts) {
     std::uint32_t sum = 0, stored = 0;
     Move(comm, part, true, &buffer, [&](char *data, int count) {

@@ -3,7 +3,8 @@
 ///
 ///     bytes 0-7   KRYLCHKP
 ///     8-          a model file (model_file.h): parameters, the best ones, moments of Adam
-///     then        the state of each sampler of the pool: its tensors, each followed by its CRC-32, little-endian
+///     then        the state of each sampler of the pool: its tensors, each followed by its CRC-32, both in the byte order
+///                 of the machine
 #pragma once
 #include "nets/model_file.h"
 #include "nets/training/sampler.h"
@@ -18,8 +19,8 @@ struct PoolMember {
   Sampler *sampler;
 };
 
-/// Writes under a temporary name and renames. FileError names file and reason. Rank 0 writes, piece by piece, so memory
-/// does not grow with the pool. Collective.
+/// Writes under a temporary name and renames. FileError names file and reason, on all ranks. Rank 0 writes, piece by piece,
+/// so memory does not grow with the pool. Collective.
 void WriteCheckpoint(MPI_Comm comm, const std::string &path, const Model &model, const std::vector<PoolMember> &pool);
 /// The model in a checkpoint. Refuses (FileError) files that are none. Collective.
 Model ReadCheckpoint(MPI_Comm comm, const std::string &path);

@@ -83,7 +83,7 @@ public:
       ++step_;
       if (step_ % spec_.validate_every == 0 || step_ == spec_.steps) Validate(&row);
       if (log_) log_->Write(row);
-      if (checkpoint && step_ < spec_.steps) Checkpoint();
+      if (checkpoint && step_ < spec_.steps && lost_ == 0) Checkpoint();
     }
     if (Stalled())
       Say("no gain in " + std::to_string(spec_.patience) + " validations: training ends at step " +
@@ -129,12 +129,15 @@ private:
              std::to_string(kinds * spec_.batch_geometries));
   }
 
-  /// Nothing is worth keeping where steps have led out of what numbers hold, unless it was seen before that.
+  /// Refuses to give out what a training leaves that has led out of what numbers hold.
   void CheckGradients() const {
-    if (!Lost()) return;
+    if (lost_ == 0) {
+      if (left_out_ > 0) Say(std::to_string(left_out_) + " steps were left out, as their gradients were not finite");
+      return;
+    }
     const std::string what = "gradients have not been finite in the last " + std::to_string(lost_) + " steps, at step " +
                              std::to_string(step_) + ": lower the rate";
-    if (best_step_ == 0 || spec_.keep_last) throw std::invalid_argument(what);
+    if (spec_.keep_last || best_score_ >= first_score_) throw std::invalid_argument(what);
     Say(what + "; the model is that of step " + std::to_string(best_step_));
   }
 
@@ -182,7 +185,8 @@ private:
       best_score_ = std::stod(model.about["score"]);
       best_step_ = std::stol(model.about["best_step"]);
       without_gain_ = std::stol(model.about["without_gain"]);
-      lost_ = std::stol(model.about["lost"]);
+      left_out_ = std::stol(model.about["left_out"]);
+      first_score_ = std::stod(model.about["first_score"]);
       for (const char *key : {"init", "init_seconds"})
         if (model.about.count(key)) init_[key] = model.about[key];
       seconds_before_ = std::stod(model.about["seconds"]);
@@ -196,8 +200,10 @@ private:
         throw std::invalid_argument("'" + spec_.init + "' is " + Kind(model.dim, model.architecture, model.options) +
                                     ", but this training's is " + Kind(dim_, spec_.architecture, options_));
       net_ = NetOf(model, spec_.init);
-      // The training of a model includes that of the model it began with.
-      init_["init"] = spec_.init.substr(spec_.init.rfind('/') + 1) + ", " + model.about["training"];
+      // The training of a model includes that of the model it began with, and so on.
+      init_["init"] = spec_.init.substr(spec_.init.rfind('/') + 1);
+      for (const auto &part : {std::make_pair(", ", "training"), std::make_pair("; before that: ", "init")})
+        if (model.about.count(part.second)) init_["init"] += part.first + model.about[part.second];
       init_["init_seconds"] =
           Text(std::atof(model.about["seconds"].c_str()) + std::atof(model.about["init_seconds"].c_str()), "%.1f");
     }
@@ -280,6 +286,7 @@ private:
     const bool fine = std::isfinite(norm);
     if (fine) adam_->Step(step_, total, net_.get());
     lost_ = fine ? 0 : lost_ + 1;
+    left_out_ += !fine;
     samples_ += groups * spec_.batch_right_sides;
     training_seconds_ += Now() - began;
     row->step = step_ + 1;
@@ -311,8 +318,11 @@ private:
     row->median = score.median;
     row->worst = score.worst;
     Say("step " + std::to_string(step_) + ", iterations to 1e-6 on held-out geometries: " + Describe(score.rows));
-    without_gain_ = best_.empty() || score.mean < best_score_ ? 0 : without_gain_ + 1;
-    if (best_.empty() || score.mean <= best_score_ || spec_.keep_last) {
+    if (step_ == 0) first_score_ = score.mean;
+    // A network whose outputs are no numbers is passed over by the solver, which may do better without.
+    const bool sound = lost_ == 0;
+    without_gain_ = best_.empty() || (sound && score.mean < best_score_) ? 0 : without_gain_ + 1;
+    if (best_.empty() || (sound && score.mean <= best_score_) || spec_.keep_last) {
       best_score_ = score.mean;
       best_step_ = step_;
       best_rows_ = score.rows;
@@ -338,11 +348,14 @@ private:
                         {"score", ExactText(best_score_)},
                         {"best_step", std::to_string(best_step_)},
                         {"without_gain", std::to_string(without_gain_)},
-                        {"lost", std::to_string(lost_)},
+                        {"left_out", std::to_string(left_out_)},
+                        {"first_score", ExactText(first_score_)},
                         {"seconds", Text(Seconds(), "%.3f")},
                         {"rows", rows}});
-    WriteCheckpoint(comm_, spec_.checkpoint, model, Members());
-    Say("checkpoint at step " + std::to_string(step_) + ": " + spec_.checkpoint);
+    try {
+      WriteCheckpoint(comm_, spec_.checkpoint, model, Members());
+      Say("checkpoint at step " + std::to_string(step_) + ": " + spec_.checkpoint);
+    } catch (const FileError &e) { Say(std::string(e.what()) + "; training goes on without"); }
     last_checkpoint_ = Now();
     last_signal_ = spec_.signal ? int(*spec_.signal) : 0;
   }
@@ -382,11 +395,13 @@ private:
   const Sampling &sampling_;
   std::vector<TrainingReport::Row> best_rows_;
   std::vector<at::Tensor> best_;
-  double best_score_ = 0, smooth_loss_ = -1, training_seconds_ = 0, seconds_before_ = 0;
+  double first_score_ = 0, best_score_ = 0; ///< mean iterations, untrained and at best
+  double smooth_loss_ = -1, training_seconds_ = 0, seconds_before_ = 0;
   double start_ = 0, loop_start_ = 0, last_checkpoint_ = 0, last_said_ = 0;
   Options init_; ///< what the model says of the one that training began with
   long step_ = 0, first_step_ = 0, best_step_ = 0, samples_ = 0;
-  long without_gain_ = 0, lost_ = 0; ///< validations and steps up to now, one after the other
+  long without_gain_ = 0;           ///< validations up to now, one after the other
+  long lost_ = 0, left_out_ = 0;    ///< steps without finite gradients: up to now, one after the other; in all
   int last_signal_ = 0;
   std::unique_ptr<TrainingLog> log_;
 };

@@ -1,6 +1,8 @@
 #include "solvers/dataset/generate.h"
+#include "meshes/files.h"
 #include "solvers/dataset/make_sample.h"
 #include "solvers/dataset/reader.h"
+#include "solvers/dataset/seal.h"
 #include "solvers/dataset/unknowns.h"
 #include "solvers/dataset/writer.h"
 #include <cstdio>
@@ -92,6 +94,22 @@ PetscErrorCode IsComplete(MPI_Comm comm, const DataPlan &plan, const std::string
   PetscFunctionReturn(0);
 }
 
+/// Gives a finished data set its name, where a run has ended just before it would have.
+PetscErrorCode NameFinished(MPI_Comm comm, const DataPlan &plan, const std::string &path, bool *named) {
+  PetscFunctionBeginUser;
+  const std::string part = path + ".part";
+  int rank, sealed = 0;
+  PetscCallMPI(MPI_Comm_rank(comm, &rank));
+  if (rank == 0) sealed = FindPartFile(part) == PartFile::kSealed;
+  PetscCallMPI(MPI_Bcast(&sealed, 1, MPI_INT, 0, comm));
+  *named = sealed;
+  if (!sealed) PetscFunctionReturn(0);
+  PetscCall(IsComplete(comm, plan, part, named));
+  PetscCall(AgreeOnComplaint(comm, PETSC_ERR_FILE_WRITE, "Cannot write '" + path + "'",
+                             rank == 0 ? Publish(part, path) : ""));
+  PetscFunctionReturn(0);
+}
+
 } // namespace
 
 PetscErrorCode GenerateDataSet(MPI_Comm comm, const DataPlan &plan, const DataOutput &output, DataReport *report) {
@@ -108,6 +126,17 @@ PetscErrorCode GenerateDataSet(MPI_Comm comm, const DataPlan &plan, const DataOu
              report->megabytes, output.max_megabytes);
   PetscCall(IsComplete(comm, plan, output.path, &report->complete));
   if (report->complete) PetscFunctionReturn(0);
+  const auto going_on = [&](long there) {
+    if (there > 0 && rank == 0 && output.say)
+      output.say("going on: " + std::to_string(there) + " samples of " + std::to_string(report->samples) + " are there");
+  };
+  bool named;
+  PetscCall(NameFinished(comm, plan, output.path, &named));
+  if (named) {
+    going_on(report->samples);
+    report->seconds = MPI_Wtime() - start;
+    PetscFunctionReturn(0);
+  }
   if (plan.spec.modes > 0) PetscCall(PrepareModes());
   DataWriter writer;
   Progress progress;
@@ -117,9 +146,7 @@ PetscErrorCode GenerateDataSet(MPI_Comm comm, const DataPlan &plan, const DataOu
   for (std::size_t i = 0; i < plan.samples.size(); ++i)
     if (!writer.Done(i)) missing.push_back(i);
   report->made = long(missing.size());
-  if (report->made < report->samples && rank == 0 && output.say)
-    output.say("going on: " + std::to_string(report->samples - report->made) + " samples of " +
-               std::to_string(report->samples) + " are there");
+  going_on(report->samples - report->made);
   for (std::size_t i = std::size_t(rank); i < missing.size(); i += std::size_t(size)) {
     DataSample sample;
     PetscCall(MakeSample(plan, missing[i], &sample));

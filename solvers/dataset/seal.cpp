@@ -13,7 +13,7 @@
 namespace krylearn {
 namespace {
 
-constexpr char kFinished[] = "KRYLDATA", kUnfinished[] = "KRYLPART";
+constexpr char kFinished[] = "KRYLDATA", kUnfinished[] = "KRYLPART", kHdf5[] = "\x89HDF\r\n\x1a\n";
 constexpr std::size_t kMagic = 8, kBlock = 1 << 20;
 using Head = std::array<unsigned char, kSealBytes>;
 
@@ -118,11 +118,13 @@ PartFile FindPartFile(const std::string &path) {
   if (stat(path.c_str(), &info)) return PartFile::kNothing;
   File file(S_ISREG(info.st_mode) ? std::fopen(path.c_str(), "rb") : nullptr);
   if (!file) return PartFile::kForeign;
-  char magic[kMagic], zeros[kMagic] = {};
-  const std::size_t got = std::fread(magic, 1, kMagic, file.get());
-  if (!std::memcmp(magic, zeros, got)) return PartFile::kNothing;
-  const bool ours = got == kMagic && (!std::memcmp(magic, kUnfinished, kMagic) || !std::memcmp(magic, kFinished, kMagic));
-  return ours ? PartFile::kOurs : PartFile::kForeign;
+  std::array<unsigned char, kSealBytes + sizeof kHdf5 - 1> bytes;
+  const std::size_t got = std::fread(bytes.data(), 1, bytes.size(), file.get()), head = std::min(got, kSealBytes);
+  if (got >= kMagic && !std::memcmp(bytes.data(), kUnfinished, kMagic)) return PartFile::kUnfinished;
+  if (got >= kMagic && !std::memcmp(bytes.data(), kFinished, kMagic)) return PartFile::kSealed;
+  // HDF5 leaves the room of the mark empty and begins behind it.
+  const bool empty = std::all_of(bytes.begin(), bytes.begin() + std::ptrdiff_t(head), [](unsigned char c) { return c == 0; });
+  return empty && !std::memcmp(&bytes[head], kHdf5, got - head) ? PartFile::kNothing : PartFile::kForeign;
 }
 
 PetscErrorCode Seal(MPI_Comm comm, const std::string &path) {

@@ -23,8 +23,9 @@ constexpr std::uint32_t kDataVersion = 1;
 std::string MarkUnfinished(const std::string &path);
 /// What stands where a data set is written before it gets its name.
 enum class PartFile {
-  kNothing, ///< no file, or what is left of one that was given up before it had its mark: zeros
-  kOurs,    ///< samples may be missing, or all that is missing is its name
+  kNothing,    ///< no file, or what is left of one that was given up before it had its mark
+  kUnfinished, ///< samples may be missing
+  kSealed,     ///< nothing is missing but the name
   kForeign
 };
 /// One rank.

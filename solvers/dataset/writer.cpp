@@ -91,11 +91,12 @@ PetscErrorCode DataWriter::Open(MPI_Comm comm, const std::string &path, const Da
   const std::string what = "Cannot write '" + path + "'";
   PetscCall(AgreeOnComplaint(comm, PETSC_ERR_FILE_OPEN, what, rank == 0 ? WhyNotWritable(path) : ""));
   const PartFile there = rank == 0 ? FindPartFile(temporary_) : PartFile::kNothing;
+  const bool free = there == PartFile::kNothing || there == PartFile::kUnfinished;
   PetscCall(AgreeOnComplaint(comm, PETSC_ERR_FILE_UNEXPECTED, what,
-                             there != PartFile::kForeign ? ""
-                                                         : "'" + temporary_ + "' is in the way, which is no data set of "
-                                                           "Krylearn; remove it, or choose another name"));
-  resume = there == PartFile::kOurs;
+                             free ? ""
+                                  : "'" + temporary_ + "' is in the way: it is no unfinished data set; remove it, or choose "
+                                                       "another name"));
+  resume = there == PartFile::kUnfinished;
   PetscCallMPI(MPI_Bcast(&resume, 1, MPI_INT, 0, comm));
   if (!resume) PetscCall(Create(revision));
   Handle access(ParallelAccess(comm), H5Pclose);
@@ -213,10 +214,12 @@ PetscErrorCode DataWriter::Finish() {
   PetscFunctionBeginUser;
   QuietHdf5 quiet;
   // All samples are written; MPI promises them to other ranks between two flushes only.
-  bool flushed = H5Fflush(file_, H5F_SCOPE_GLOBAL) >= 0;
-  PetscCallMPI(MPI_Barrier(comm_));
-  flushed = H5Fflush(file_, H5F_SCOPE_GLOBAL) >= 0 && flushed;
-  PetscCall(AgreeOnComplaint(comm_, PETSC_ERR_FILE_WRITE, "Cannot write '" + temporary_ + "'", flushed ? "" : Reason()));
+  std::string complaint;
+  for (int flush = 0; flush < 2; ++flush) {
+    if (H5Fflush(file_, H5F_SCOPE_GLOBAL) < 0 && complaint.empty()) complaint = Reason();
+    PetscCallMPI(MPI_Barrier(comm_));
+  }
+  PetscCall(AgreeOnComplaint(comm_, PETSC_ERR_FILE_WRITE, "Cannot write '" + temporary_ + "'", complaint));
   PetscCall(FindDone());
   const auto missing = std::find(done_.begin(), done_.end(), 0);
   PetscCheck(missing == done_.end(), comm_, PETSC_ERR_FILE_WRITE,

@@ -132,6 +132,17 @@ TEST_F(Options, FamilyMembersAreRefusedHoweverFarOff) {
   EXPECT_REFUSED(RefuseMisspeltOptions(PETSC_COMM_WORLD), "unknown option -t_family_of_something_else");
 }
 
+TEST(NearestName, IsNoneWhereNothingIsNear) {
+  const std::vector<std::string> names = {"sor", "ilu", "jacobi", "obstacles"};
+  EXPECT_EQ(NearestName("jakobi", names), "jacobi");
+  EXPECT_EQ(NearestName("osbtaclse", names), "obstacles");
+  EXPECT_EQ(NearestName("sr", names), "sor");
+  EXPECT_EQ(NearestName("lu", names), "ilu");
+  EXPECT_EQ(NearestName("ssr", names), "sor");
+  EXPECT_EQ(NearestName("gmg", names), ""); // short words are near to any other
+  EXPECT_EQ(NearestName("multigrid", names), "");
+}
+
 TEST(EditDistance, CountsSwapsAsOne) {
   EXPECT_EQ(EditDistance("grid", "grid"), 0);
   EXPECT_EQ(EditDistance("gird", "grid"), 1);
