@@ -66,8 +66,8 @@ PetscErrorCode Guarded(PetscErrorCode (*body)(MPI_Comm)) {
   } catch (...) { return Fail(PETSC_ERR_LIB, "unexpected exception of unknown type"); }
 }
 
-/// Setters of the library refuse values of options with PETSC_ERR_ARG_OUTOFRANGE, as PETSc's do; but PETSc means an index
-/// by it, too, which is nobody's option.
+/// Setters of the library refuse values of options with PETSC_ERR_ARG_OUTOFRANGE, as PETSc's do; but PETSc means an
+/// index by it, too, which is nobody's option.
 bool IsBadInput(PetscErrorCode code) {
   return code == PETSC_ERR_USER_INPUT || code == PETSC_ERR_ARG_UNKNOWN_TYPE ||
          (code == PETSC_ERR_ARG_OUTOFRANGE && failure.ours);
@@ -107,8 +107,8 @@ void Say(const std::string &line) {
   std::fflush(stderr);
 }
 
-/// Agrees with the other ranks on the outcome, prints the one line and returns the exit status. A failed rank waits a while for the others; when
-/// they do not come they are stuck in communication with it, and only aborting ends the job.
+/// Agrees with the other ranks on the outcome, prints the one line and returns the exit status. A failed rank waits a
+/// while for the others; when they do not come they are stuck in communication with it, and only aborting ends the job.
 int Agree(MPI_Comm comm, const std::string &name, PetscErrorCode code) {
   constexpr auto kPatience = std::chrono::seconds(5);
   int rank, size;

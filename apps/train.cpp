@@ -96,9 +96,10 @@ PetscErrorCode ReadSettings(MPI_Comm comm, Settings *s) {
   PetscCall(training.String("checkpoint", "file to go on from after an interruption", &spec.checkpoint));
   PetscCall(training.Real("checkpoint_interval", "time between checkpoints", "s", &spec.checkpoint_seconds));
   PetscCall(training.Bool("resume", "go on from -checkpoint", &spec.resume));
-  PetscCheck(device != "cuda", comm, PETSC_ERR_USER_INPUT,
-             "-device cuda: training applies the operator, whose kernels are written for CPUs only; give -device cpu, and "
-             "more ranks");
+  PetscCheck(
+      device != "cuda", comm, PETSC_ERR_USER_INPUT,
+      "-device cuda: training applies the operator, whose kernels are written for CPUs only; give -device cpu, and "
+      "more ranks");
   spec.families = SplitList(problems, ',');
   PetscCheck(data || !spec.families.empty(), comm, PETSC_ERR_USER_INPUT, "-problem needs a name");
   std::vector<Int3> cells;
@@ -195,8 +196,7 @@ PetscErrorCode Body(MPI_Comm comm) {
     PetscCheck(!other, comm, PETSC_ERR_USER_INPUT,
                "Give a file for the model: -o FILE (train without options explains itself)");
     PetscCall(PetscPrintf(comm, "%sAll options: train -help\n", help));
-  }
-  else if (!settings.info.empty()) PetscCall(PrintInfo(comm, settings.info));
+  } else if (!settings.info.empty()) PetscCall(PrintInfo(comm, settings.info));
   else PetscCall(TrainModel(comm, &settings));
   PetscFunctionReturn(0);
 }

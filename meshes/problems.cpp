@@ -56,7 +56,7 @@ void Walls(const ProblemSpec &spec, Problem *problem) {
   const Grid &grid = *problem->grid;
   const Layout &layout = grid.Cells();
   const int dim = grid.Dim();
-  std::array<std::vector<PetscInt>, 3> wall, room;     // per index: number of the wall or room there, or -1
+  std::array<std::vector<PetscInt>, 3> wall, room;            // per index: number of the wall or room there, or -1
   std::array<std::vector<std::array<PetscInt, 2>>, 3> extent; // of each room
   for (int a = 0; a < dim; ++a) {
     const PetscInt n = layout.n[a], count = std::min<PetscInt>(12 / dim, n / 3);
@@ -391,10 +391,10 @@ PetscErrorCode ReadProblemParameters(OptionReader *reader, ProblemSpec *spec) {
   PetscFunctionBeginUser;
   OptionReader &options = *reader;
   PetscCall(options.Real("contrast", "alpha inside the boxes of contrast and mixed", "1", &spec->contrast));
-  PetscCall(options.Real("wall_alpha", "alpha of the walls of problem walls, 0 makes them solid", "1",
-                          &spec->wall_alpha));
-  PetscCall(options.String("obstacle", "obstacles in problem mms, such as \"sphere:0.5,0.5,0.5,0.2\"",
-                            &spec->obstacle));
+  PetscCall(
+      options.Real("wall_alpha", "alpha of the walls of problem walls, 0 makes them solid", "1", &spec->wall_alpha));
+  PetscCall(
+      options.String("obstacle", "obstacles in problem mms, such as \"sphere:0.5,0.5,0.5,0.2\"", &spec->obstacle));
   PetscFunctionReturn(0);
 }
 

@@ -25,9 +25,9 @@ struct ProblemSpec {
   std::string name = "box";
   Int3 cells{64, 64, 64}; ///< 2D: one cell along the last axis
   PetscInt seed = 1;
-  double contrast = 1000; ///< α inside the boxes of `contrast` and `mixed`
-  double wall_alpha = 0;  ///< α of the walls of `walls`; 0 makes them solid
-  std::string obstacle;   ///< `mms` only: obstacles as ParseObstacles() takes them
+  double contrast = 1000;        ///< α inside the boxes of `contrast` and `mixed`
+  double wall_alpha = 0;         ///< α of the walls of `walls`; 0 makes them solid
+  std::string obstacle;          ///< `mms` only: obstacles as ParseObstacles() takes them
   bool mixed_boundaries = false; ///< MixedBoundaries() of `seed` and `boundary_draw`; not for `mms`
   PetscInt boundary_draw = 0;
   /// Cells per rank and axis; empty lets the grid choose.
@@ -59,8 +59,8 @@ PetscErrorCode CheckProblemNames(MPI_Comm comm, const std::vector<std::string> &
 /// (PETSC_ERR_USER_INPUT). Collective.
 PetscErrorCode CreateProblem(MPI_Comm comm, const ProblemSpec &spec, Problem *problem);
 
-/// The right-hand side of the random problems for any `seed`: volume (2 U(seed, 1, natural index) - 1) in fluid cells, 0
-/// in solid ones, made compatible. Collective.
+/// The right-hand side of the random problems for any `seed`: volume (2 U(seed, 1, natural index) - 1) in fluid cells,
+/// 0 in solid ones, made compatible. Collective.
 PetscErrorCode RandomRightHandSide(const Problem &problem, PetscInt seed, Field *rhs);
 
 /// Norms of the error of `solution` (a vector of the pressure DM) against `exact`: root of the volume-weighted mean
@@ -70,7 +70,8 @@ PetscErrorCode SolutionError(const Problem &problem, Vec solution, double *l2, d
 /// Reads -problem, -grid, -seed, -contrast, -wall_alpha and -obstacle into `spec`. Collective.
 PetscErrorCode ReadProblemOptions(MPI_Comm comm, ProblemSpec *spec);
 
-/// Those of them that make one problem differ from another of its name, grid and seed: -contrast, -wall_alpha, -obstacle.
+/// Those of them that make one problem differ from another of its name, grid and seed: -contrast, -wall_alpha,
+/// -obstacle.
 PetscErrorCode ReadProblemParameters(OptionReader *reader, ProblemSpec *spec);
 
 /// What they are, in one line: "contrast 1000, wall_alpha 0".

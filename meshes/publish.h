@@ -28,8 +28,8 @@ inline std::string SyncToDisk(const std::string &path) {
   return reason;
 }
 
-/// Brings a finished temporary file to the disk and to its final name; whoever dies in between leaves the old file. What
-/// went wrong, or nothing.
+/// Brings a finished temporary file to the disk and to its final name; whoever dies in between leaves the old file.
+/// What went wrong, or nothing.
 inline std::string Publish(const std::string &temporary, const std::string &path) {
   const std::string reason = SyncToDisk(temporary);
   if (!reason.empty()) return reason;

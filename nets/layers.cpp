@@ -195,7 +195,7 @@ at::Tensor Convolution(const at::Tensor &x, const at::Tensor &kernel, const at::
 at::Tensor ConvolvePadded(const at::Tensor &padded, const at::Tensor &kernel, const at::Tensor &bias) {
   if (padded.dim() == 4) return ConvolvePadded(padded.unsqueeze(0), kernel, bias).squeeze(0);
   if (!padded.is_cpu()) return Convolve(padded, kernel, bias, false); // all that follows is for host memory
-  const std::int64_t axis = kernel.size(2) == 3 ? 2 : 3; // z, or y in 2D
+  const std::int64_t axis = kernel.size(2) == 3 ? 2 : 3;              // z, or y in 2D
   const std::int64_t reach = kernel.size(axis) - 1, length = padded.size(axis) - reach;
   // Without gradients a few planes at a time, which saves memory.
   const std::int64_t slab = std::max<std::int64_t>(2, kSlabCells * length * padded.size(1) / padded.numel());

@@ -129,7 +129,8 @@ Model ParseModel(const std::string &bytes, const std::string &path) {
   if (bytes.size() - kModelHead < length)
     RefuseModel(path, "is cut off or damaged: expected " + std::to_string(length) + " bytes after its head, found " +
                           std::to_string(bytes.size() - kModelHead));
-  if (bytes.size() - kModelHead > length || Crc32(bytes.data() + 16, bytes.size() - 16) != Take<std::uint32_t>(bytes, 12))
+  if (bytes.size() - kModelHead > length ||
+      Crc32(bytes.data() + 16, bytes.size() - 16) != Take<std::uint32_t>(bytes, 12))
     RefuseModel(path, "is damaged: its checksum does not match");
 
   Model model;

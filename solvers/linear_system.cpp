@@ -234,7 +234,8 @@ PetscErrorCode CheckColumns(Mat A, const std::string &path) {
   PetscCall(MatGetSize(A, nullptr, &columns));
   PetscCall(MatGetRowIJ(A, 0, PETSC_FALSE, PETSC_FALSE, &rows, &starts, &indices, &done));
   if (!done) PetscFunctionReturn(0);
-  const PetscInt *wrong = std::find_if(indices, indices + starts[rows], [&](PetscInt j) { return j < 0 || j >= columns; });
+  const PetscInt *wrong =
+      std::find_if(indices, indices + starts[rows], [&](PetscInt j) { return j < 0 || j >= columns; });
   PetscCheck(wrong == indices + starts[rows], PETSC_COMM_SELF, PETSC_ERR_FILE_UNEXPECTED,
              "%s is damaged: an entry in column %" PetscInt_FMT " of %" PetscInt_FMT, path.c_str(), *wrong, columns);
   PetscCall(MatRestoreRowIJ(A, 0, PETSC_FALSE, PETSC_FALSE, &rows, &starts, &indices, &done));

@@ -48,8 +48,8 @@ std::vector<Part> PartsOf(MPI_Comm comm, const std::vector<PoolMember> &pool) {
   return parts;
 }
 
-/// Calls `use(data, bytes)` on rank 0 for each piece of a part. With `to_owner` the owner gets the pieces that `use` has
-/// filled; otherwise `use` gets the owner's. `buffer` has room for a piece.
+/// Calls `use(data, bytes)` on rank 0 for each piece of a part. With `to_owner` the owner gets the pieces that `use`
+/// has filled; otherwise `use` gets the owner's. `buffer` has room for a piece.
 template <class Use> void Move(MPI_Comm comm, const Part &part, bool to_owner, std::vector<char> *buffer, Use &&use) {
   const int rank = RankIn(comm);
   if (rank != 0 && rank != part.owner) return;

@@ -3,7 +3,8 @@
 ///
 ///     bytes 0-7   KRYLCHKP
 ///     8-          a model file (model_file.h): parameters, the best ones, moments of Adam
-///     then        the state of each sampler of the pool: its tensors, each followed by its CRC-32, both in the byte order
+///     then        the state of each sampler of the pool: its tensors, each followed by its CRC-32, both in the byte
+///     order
 ///                 of the machine
 #pragma once
 #include "nets/model_file.h"
@@ -12,15 +13,15 @@
 namespace krylearn {
 namespace nets {
 
-/// A sampler and the rank that has it; elsewhere a null pointer. All ranks have the same list, and each rank at least one
-/// sampler.
+/// A sampler and the rank that has it; elsewhere a null pointer. All ranks have the same list, and each rank at least
+/// one sampler.
 struct PoolMember {
   int owner;
   Sampler *sampler;
 };
 
-/// Writes under a temporary name and renames. FileError names file and reason, on all ranks. Rank 0 writes, piece by piece,
-/// so memory does not grow with the pool. Collective.
+/// Writes under a temporary name and renames. FileError names file and reason, on all ranks. Rank 0 writes, piece by
+/// piece, so memory does not grow with the pool. Collective.
 void WriteCheckpoint(MPI_Comm comm, const std::string &path, const Model &model, const std::vector<PoolMember> &pool);
 /// The model in a checkpoint. Refuses (FileError) files that are none. Collective.
 Model ReadCheckpoint(MPI_Comm comm, const std::string &path);

@@ -9,7 +9,7 @@ namespace nets {
 class HeldOut {
 public:
   struct Score {
-    double mean = 0; ///< iterations over all held-out geometries: what models are compared by
+    double mean = 0;              ///< iterations over all held-out geometries: what models are compared by
     double median = 0, worst = 0; ///< of the same
     std::vector<TrainingReport::Row> rows;
   };

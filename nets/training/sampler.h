@@ -29,8 +29,8 @@ public:
   virtual Batch Draw(long solves, std::uint64_t place) = 0;
   /// Takes back the network's directions for the last draw.
   virtual void Advance(const at::Tensor & /*q*/) {}
-  /// What Advance() changes, as contiguous tensors in host memory: a sampler made of the same input goes on from here once
-  /// their values have been copied into its own. As many tensors for all samplers of a kind.
+  /// What Advance() changes, as contiguous tensors in host memory: a sampler made of the same input goes on from here
+  /// once their values have been copied into its own. As many tensors for all samplers of a kind.
   virtual std::vector<at::Tensor> State() const { return {}; }
 };
 

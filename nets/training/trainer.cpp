@@ -135,8 +135,8 @@ private:
       if (left_out_ > 0) Say(std::to_string(left_out_) + " steps were left out, as their gradients were not finite");
       return;
     }
-    const std::string what = "gradients have not been finite in the last " + std::to_string(lost_) + " steps, at step " +
-                             std::to_string(step_) + ": lower the rate";
+    const std::string what = "gradients have not been finite in the last " + std::to_string(lost_) +
+                             " steps, at step " + std::to_string(step_) + ": lower the rate";
     if (spec_.keep_last || best_score_ >= first_score_) throw std::invalid_argument(what);
     Say(what + "; the model is that of step " + std::to_string(best_step_));
   }
@@ -170,9 +170,8 @@ private:
       model = ReadCheckpoint(comm_, spec_.checkpoint);
       const std::string its = model.about["training"];
       if (its != Description() || model.architecture != spec_.architecture || model.options != options_)
-        throw FileError("checkpoint '" + spec_.checkpoint + "' belongs to another training (" +
-                                 model.architecture + ", " + its + "), expected " + spec_.architecture + ", " +
-                                 Description());
+        throw FileError("checkpoint '" + spec_.checkpoint + "' belongs to another training (" + model.architecture +
+                        ", " + its + "), expected " + spec_.architecture + ", " + Description());
       const std::size_t count = net_->parameters.size();
       if (model.tensors.size() != 2 * count + 2)
         throw FileError("checkpoint '" + spec_.checkpoint + "' holds " + std::to_string(model.tensors.size()) +
@@ -237,7 +236,8 @@ private:
     std::vector<PoolMember> members;
     for (long i = 0; i < spec_.geometries; ++i) {
       const auto &group = pool_[std::size_t(i % groups)];
-      members.push_back({int(i % groups % size_), group.empty() ? nullptr : group[std::size_t(i / groups)].sampler.get()});
+      members.push_back(
+          {int(i % groups % size_), group.empty() ? nullptr : group[std::size_t(i / groups)].sampler.get()});
     }
     return members;
   }
@@ -400,8 +400,8 @@ private:
   double start_ = 0, loop_start_ = 0, last_checkpoint_ = 0, last_said_ = 0;
   Options init_; ///< what the model says of the one that training began with
   long step_ = 0, first_step_ = 0, best_step_ = 0, samples_ = 0;
-  long without_gain_ = 0;           ///< validations up to now, one after the other
-  long lost_ = 0, left_out_ = 0;    ///< steps without finite gradients: up to now, one after the other; in all
+  long without_gain_ = 0;        ///< validations up to now, one after the other
+  long lost_ = 0, left_out_ = 0; ///< steps without finite gradients: up to now, one after the other; in all
   int last_signal_ = 0;
   std::unique_ptr<TrainingLog> log_;
 };

@@ -128,7 +128,8 @@ PetscErrorCode GenerateDataSet(MPI_Comm comm, const DataPlan &plan, const DataOu
   if (report->complete) PetscFunctionReturn(0);
   const auto going_on = [&](long there) {
     if (there > 0 && rank == 0 && output.say)
-      output.say("going on: " + std::to_string(there) + " samples of " + std::to_string(report->samples) + " are there");
+      output.say("going on: " + std::to_string(there) + " samples of " + std::to_string(report->samples) +
+                 " are there");
   };
   bool named;
   PetscCall(NameFinished(comm, plan, output.path, &named));

@@ -42,8 +42,8 @@ std::string WriteHead(const std::string &path, const char *magic, std::uint64_t 
   Put(&head[12], Crc32(&head[16], head.size() - 16));
   errno = 0;
   File file(std::fopen(path.c_str(), "r+b"));
-  const bool fine = file && std::fwrite(head.data(), 1, head.size(), file.get()) == head.size() &&
-                    std::fflush(file.get()) == 0;
+  const bool fine =
+      file && std::fwrite(head.data(), 1, head.size(), file.get()) == head.size() && std::fflush(file.get()) == 0;
   return fine ? "" : LastError();
 }
 
@@ -123,7 +123,8 @@ PartFile FindPartFile(const std::string &path) {
   if (got >= kMagic && !std::memcmp(bytes.data(), kUnfinished, kMagic)) return PartFile::kUnfinished;
   if (got >= kMagic && !std::memcmp(bytes.data(), kFinished, kMagic)) return PartFile::kSealed;
   // HDF5 leaves the room of the mark empty and begins behind it.
-  const bool empty = std::all_of(bytes.begin(), bytes.begin() + std::ptrdiff_t(head), [](unsigned char c) { return c == 0; });
+  const bool empty =
+      std::all_of(bytes.begin(), bytes.begin() + std::ptrdiff_t(head), [](unsigned char c) { return c == 0; });
   return empty && !std::memcmp(&bytes[head], kHdf5, got - head) ? PartFile::kNothing : PartFile::kForeign;
 }
 

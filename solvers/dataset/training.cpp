@@ -58,11 +58,10 @@ nets::Geometry TakeGeometry(const DataSet &set, const nets::GeometryRequest &req
 
 nets::Modes TakeModes(const DataSet &set, const nets::GeometryRequest &request) {
   DataSample sample;
-  if (set.Read(Locate(set, request), &sample))
-    throw nets::FileError("data set '" + set.Path() + "' could not be read");
+  if (set.Read(Locate(set, request), &sample)) throw nets::FileError("data set '" + set.Path() + "' could not be read");
   if (sample.mode_values.empty())
     throw std::invalid_argument("data set '" + set.Path() + "' has no eigenvectors on grid " + SizeText(request.n) +
-                             "; make it with -ritz 100, and with -small_cells for grids this large");
+                                "; make it with -ritz 100, and with -small_cells for grids this large");
   return {sample.mode_values, sample.modes};
 }
 

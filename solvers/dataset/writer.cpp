@@ -94,8 +94,9 @@ PetscErrorCode DataWriter::Open(MPI_Comm comm, const std::string &path, const Da
   const bool free = there == PartFile::kNothing || there == PartFile::kUnfinished;
   PetscCall(AgreeOnComplaint(comm, PETSC_ERR_FILE_UNEXPECTED, what,
                              free ? ""
-                                  : "'" + temporary_ + "' is in the way: it is no unfinished data set; remove it, or choose "
-                                                       "another name"));
+                                  : "'" + temporary_ +
+                                        "' is in the way: it is no unfinished data set; remove it, or choose "
+                                        "another name"));
   resume = there == PartFile::kUnfinished;
   PetscCallMPI(MPI_Bcast(&resume, 1, MPI_INT, 0, comm));
   if (!resume) PetscCall(Create(revision));

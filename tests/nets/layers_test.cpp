@@ -279,8 +279,8 @@ TEST(Partition, RefusesCutsThatDoNotFit) {
   EXPECT_THROW(WithHalo(at::zeros({1, 1, 8, 9}), Partition::Whole({8, 8, 1}), OneLayer(2)), std::logic_error);
 }
 
-/// Tensors of LibTorch's device "meta" have a shape but no values, and meet no others: as good as a GPU to find what would
-/// not run there. (LibTorch 1.13 has neither convolutions nor choices by condition for it.)
+/// Tensors of LibTorch's device "meta" have a shape but no values, and meet no others: as good as a GPU to find what
+/// would not run there. (LibTorch 1.13 has neither convolutions nor choices by condition for it.)
 TEST(Layers, KeepToTheDeviceOfTheirTensors) {
   for (const Index &n : kSizes) {
     const int dim = Dim(n);

@@ -329,7 +329,7 @@ TEST(Training, GoesOnFromACheckpointAsIfNothingHadHappened) {
     EXPECT_EQ(rest.steps, 9);
     EXPECT_EQ(Largest(Parameters(ReadModel(PETSC_COMM_WORLD, spec.output)) - whole), 0);
     EXPECT_EQ(Lines(spec.log).size(), rows); // those after the checkpoint are written anew
-    for (const bool data : {false, true}) { // another training
+    for (const bool data : {false, true}) {  // another training
       TrainingSpec other = spec;
       if (data) other.data = "contrast 10";
       else other.rate = 1e-3;
@@ -456,8 +456,7 @@ TEST(Checkpoint, GivesEachSamplerItsStateWhoeverWroteIt) {
   RestorePool(PETSC_COMM_WORLD, together, pool(Ranks(), Rank(), 1, &read));
   for (long m = 0; m < kMembers; ++m) {
     const auto &mine = read[std::size_t(m)];
-    for (std::size_t t = 0; mine && t < 2; ++t)
-      EXPECT_EQ(Largest(mine->state[t] - whole[std::size_t(m)]->state[t]), 0);
+    for (std::size_t t = 0; mine && t < 2; ++t) EXPECT_EQ(Largest(mine->state[t] - whole[std::size_t(m)]->state[t]), 0);
   }
   MPI_Barrier(PETSC_COMM_WORLD);
 }
@@ -485,7 +484,8 @@ TEST(Training, SaysWhichModelItBeganWith) {
   spec.output = folder / "third.pt";
   spec.resume = false;
   Train(PETSC_COMM_WORLD, spec, source);
-  EXPECT_NE(ReadModel(PETSC_COMM_WORLD, spec.output).about.at("init").find("; before that: first.pt, "), std::string::npos);
+  EXPECT_NE(ReadModel(PETSC_COMM_WORLD, spec.output).about.at("init").find("; before that: first.pt, "),
+            std::string::npos);
 }
 
 TEST(Training, WritesACheckpointWhenASignalAsksForIt) {

@@ -359,6 +359,24 @@ TEST_F(NeuralTest, WarnsWhereSinglePrecisionShows) {
     }
 }
 
+/// The same directions wherever there is a GPU, and a reason where there is none.
+TEST_F(NeuralTest, TakesConvolutionsToAGpu) {
+  Model m;
+  MakeModel(PETSC_COMM_WORLD, Dirichlet({20, 17, 1}), &m);
+  constexpr double kTolerance = 1e-3;
+  Solver solver(m.A, kTolerance);
+  ASSERT_PETSC_OK(KSPSetType(solver.ksp, KSPDCDM));
+  UseNeural(&solver, Path("dcdm"));
+  ASSERT_PETSC_OK(PCNeuralSetDevice(solver.pc, "cpu"));
+  const PetscInt usual = solver.Solve(m.b, m.x, kTolerance);
+  EXPECT_LT(usual, 200);
+  ASSERT_PETSC_OK(PCNeuralSetDevice(solver.pc, "cuda"));
+  const PetscErrorCode code = PCSetUp(solver.pc);
+  const std::string complaint = TakePetscError();
+  if (code) EXPECT_NE(complaint.find("this LibTorch finds none"), std::string::npos) << complaint;
+  else EXPECT_NEAR(double(solver.Solve(m.b, m.x, kTolerance)), double(usual), 1);
+}
+
 TEST_F(NeuralTest, ComputesWhereItIsTold) {
   Model m;
   MakeModel(PETSC_COMM_WORLD, Dirichlet({20, 17, 1}), &m);
