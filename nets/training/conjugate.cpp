@@ -32,7 +32,7 @@ ConjugateResult SolveConjugate(const GridOperator &op, const Prepared &net, at::
     if (all || it == most) break;
     const at::Tensor unit = at::rsqrt(at::clamp_min(rr, 1e-300));
     at::Tensor q = net.Apply((r * PerSolve(unit)).to(type)).to(at::kDouble);
-    q = at::where(PerSolve(Dot(q, r, p) > 0), q, r); // false for NaN too
+    q = at::where(PerSolve(Dot(q, r, p).abs() > 0), q, r); // false for NaN too
     at::Tensor Aq = op.Apply(q);
     for (int pass = 0; pass < 2; ++pass)
       for (const auto &d : window) {

@@ -19,7 +19,7 @@ struct ConjugateResult {
 
 /// Solves A x = b, [batch, z, y, x] in double precision, each right-hand side for itself: directions from `net` in
 /// precision `type`, A-orthogonal to the last two, exact line search, until ‖r‖ ≤ rtol ‖b‖ or `most` iterations.
-/// Directions that are none of descent are replaced by the residual. Collective.
+/// Directions that are orthogonal to the residual, or no numbers, are replaced by it. Collective.
 ConjugateResult SolveConjugate(const GridOperator &op, const Prepared &net, at::ScalarType type, const at::Tensor &b,
                                double rtol, long most);
 

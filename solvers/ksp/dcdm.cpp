@@ -90,7 +90,8 @@ PetscErrorCode PrepareClassical(KSP ksp) {
   PetscFunctionReturn(0);
 }
 
-enum class Verdict { kUsable, kNotFinite, kZero, kNotDescent };
+/// An upward direction is as good as its opposite, which the line search takes; only one that is level leads nowhere.
+enum class Verdict { kUsable, kNotFinite, kZero, kLevel };
 
 /// Makes q and its image A-orthogonal to the window and judges what is left.
 PetscErrorCode Orthogonalise(KSP ksp, Vec r, Vec q, Vec Aq, Slopes *slopes, Verdict *verdict) {
@@ -104,7 +105,7 @@ PetscErrorCode Orthogonalise(KSP ksp, Vec r, Vec q, Vec Aq, Slopes *slopes, Verd
   PetscCall(VecDotEnd(q, r, &slopes->rq));
   if (PetscIsInfOrNanScalar(slopes->qAq) || PetscIsInfOrNanScalar(slopes->rq)) *verdict = Verdict::kNotFinite;
   else if (!(PetscRealPart(slopes->qAq) > kVanished * PetscAbsScalar(before))) *verdict = Verdict::kZero;
-  else if (!(PetscRealPart(slopes->rq) > 0)) *verdict = Verdict::kNotDescent;
+  else if (!(PetscAbsScalar(slopes->rq) > 0)) *verdict = Verdict::kLevel;
   else *verdict = Verdict::kUsable;
   if (!(PetscRealPart(slopes->qAq) > kCancelled * PetscAbsScalar(before))) Data(ksp)->cancelled = true;
   PetscFunctionReturn(0);
@@ -131,7 +132,7 @@ PetscErrorCode Propose(KSP ksp, Source source, Mat A, Vec r, Vec q, Vec Aq, Slop
   slopes->qAq = 0;
   if (PetscIsInfOrNanScalar(slopes->rq) || PetscIsInfOrNanScalar(qq)) *verdict = Verdict::kNotFinite;
   else if (PetscRealPart(qq) == 0) *verdict = Verdict::kZero;
-  else if (!(PetscRealPart(slopes->rq) > 0)) *verdict = Verdict::kNotDescent;
+  else if (!(PetscAbsScalar(slopes->rq) > 0)) *verdict = Verdict::kLevel;
   else {
     PetscCall(KSP_MatMult(ksp, A, q, Aq));
     PetscCall(Orthogonalise(ksp, r, q, Aq, slopes, verdict));
@@ -143,10 +144,10 @@ PetscErrorCode Propose(KSP ksp, Source source, Mat A, Vec r, Vec q, Vec Aq, Slop
 PetscErrorCode Count(KSP ksp, Verdict verdict) {
   KSPDCDMFallbacks &f = Data(ksp)->fallbacks;
   PetscFunctionBegin;
-  const char *why = "is not one of descent";
+  const char *why = "is orthogonal to the residual";
   if (verdict == Verdict::kNotFinite) why = "is not finite", ++f.not_finite;
   else if (verdict == Verdict::kZero) why = "vanishes", ++f.zero;
-  else ++f.not_descent;
+  else ++f.level;
   PetscCall(PetscInfo(ksp, "Iteration %" PetscInt_FMT ": a classical direction replaces one that %s\n", ksp->its, why));
   PetscFunctionReturn(0);
 }
@@ -325,8 +326,8 @@ PetscErrorCode KSPView_DCDM(KSP ksp, PetscViewer viewer) {
   PetscCall(PetscViewerASCIIPrintf(viewer,
                                    "  directions replaced by classical ones in the last solve: %" PetscInt_FMT
                                    " not finite, %" PetscInt_FMT " zero, %" PetscInt_FMT
-                                   " not of descent, %" PetscInt_FMT " while standing still\n",
-                                   f.not_finite, f.zero, f.not_descent, f.stalled));
+                                   " orthogonal to the residual, %" PetscInt_FMT " while standing still\n",
+                                   f.not_finite, f.zero, f.level, f.stalled));
   if (f.residual)
     PetscCall(PetscViewerASCIIPrintf(viewer, "  of these, by the residual: %" PetscInt_FMT "\n", f.residual));
   if (!dcdm->prepared) PetscFunctionReturn(0);
@@ -458,8 +459,8 @@ PetscErrorCode KSPDCDMGetFallbacks(KSP ksp, KSPDCDMFallbacks *fallbacks) {
    product with A, whatever the window. M may be any `PC`, and may change from one iteration to the next; it is meant
    for networks.
 
-   A direction that is not finite, zero, or not one of descent is replaced by a classical one: that of the fallback
-   preconditioner, or of the residual should that fail too. A solve stands still where the residual has not fallen by a
+   A direction that is not finite, zero, or orthogonal to the residual is replaced by a classical one: that of the
+   fallback preconditioner, or of the residual should that fail too. One that leads upwards is taken the other way. A solve stands still where the residual has not fallen by a
    tenth in -ksp_dcdm_stall iterations. Then the window grows to -ksp_dcdm_window_max. Where the solve stands still
    again and a step along the classical direction lessens the error more, in the A-norm, classical directions take over
    for as many iterations, and for twice as many each time this happens. -ksp_view, -info and `KSPDCDMGetFallbacks()`
