@@ -222,7 +222,9 @@ int RunApp(int argc, char **argv, const char *help, PetscErrorCode (*body)(MPI_C
   if (!code) {
     PetscBool silent = PETSC_FALSE;
     code = PetscOptionsHasName(nullptr, nullptr, "-no_signal_handler", &silent);
+    const auto own_signal = std::signal(SIGUSR1, SIG_DFL); // which PETSc would take over
     if (!code && !silent) code = PetscPushSignalHandler(OnSignal, nullptr);
+    if (own_signal != SIG_DFL) std::signal(SIGUSR1, own_signal);
     std::signal(SIGPIPE, SIG_DFL); // `fluid … | head` ends quietly, not in PETSc's handler
     if (!code) code = PetscOptionsHasName(nullptr, nullptr, "-krylearn_traceback", nullptr);
     for (const Pair &option : taken)

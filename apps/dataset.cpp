@@ -57,10 +57,10 @@ PetscErrorCode ReadSettings(MPI_Comm comm, Settings *s) {
   PetscCall(options.Real("contrast", "alpha inside the boxes of contrast and mixed", "1", &spec.parameters.contrast));
   PetscCall(options.Real("wall_alpha", "alpha of the walls of problem walls, 0 makes them solid", "1",
                          &spec.parameters.wall_alpha));
-  PetscCall(ReadLong(&options, "solutions", "random right-hand sides with exact solutions, of each sample",
-                     &spec.solutions));
-  PetscCall(ReadLong(&options, "ritz", "eigenvectors of the lowest eigenvalues, of each sample; takes SLEPc",
-                     &spec.modes));
+  PetscCall(
+      ReadLong(&options, "solutions", "random right-hand sides with exact solutions, of each sample", &spec.solutions));
+  PetscCall(
+      ReadLong(&options, "ritz", "eigenvectors of the lowest eigenvalues, of each sample; takes SLEPc", &spec.modes));
   PetscCall(ReadLong(&options, "small_cells", "cells of the largest grid that gets solutions and eigenvectors",
                      &spec.small_cells));
   PetscCall(options.String("capture", "folders that fluid -capture wrote, separated by commas", &captured, &capture));
@@ -94,6 +94,7 @@ PetscErrorCode Describe(MPI_Comm comm, const std::string &path) {
   PetscCall(DataSet::Open(comm, path, &set));
   PetscCall(PetscPrintf(comm, "options           %s\nrevision          %s\n", set->Options().c_str(),
                         set->Revision().c_str()));
+  PetscCall(PetscPrintf(comm, "identity          %08x\n", unsigned(set->Identity())));
   PetscCall(PetscPrintf(comm, "split             %s\nsamples           %d\n", set->Split().c_str(),
                         int(set->Samples().size())));
   for (std::size_t g = 0; g < set->Groups().size(); ++g) {
@@ -123,8 +124,8 @@ PetscErrorCode Make(MPI_Comm comm, Settings *s) {
   for (const auto &row : environment.rows)
     if (row.size() >= 2 && row[0] == "revision") s->output.revision = row[1];
   s->output.say = [](const std::string &line) { std::printf("%s\n", line.c_str()), std::fflush(stdout); };
-  PetscCall(PetscPrintf(comm, "data set          %ld samples, %.4g MB\n", long(plan.samples.size()),
-                        plan.Bytes() / 1e6));
+  PetscCall(
+      PetscPrintf(comm, "data set          %ld samples, %.4g MB\n", long(plan.samples.size()), plan.Bytes() / 1e6));
   PetscCall(GenerateDataSet(comm, plan, s->output, &report));
   if (report.complete)
     PetscCall(PetscPrintf(comm, "complete          %s holds them already\n", s->output.path.c_str()));

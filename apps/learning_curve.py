@@ -9,6 +9,7 @@ seconds of training along the axis instead of steps. Needs matplotlib (Debian pa
 import argparse
 import csv
 import os
+import sys
 
 try:
     import matplotlib
@@ -16,9 +17,10 @@ try:
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 except ImportError as missing:
-    raise SystemExit(f"learning_curve.py: {missing} (Debian package python3-matplotlib)") from None
+    raise SystemExit(f"learning_curve.py: {missing} for {sys.executable} (Debian: package python3-matplotlib, for "
+                     "/usr/bin/python3)") from None
 
-COLUMNS = ("step", "seconds", "loss", "iterations")
+COLUMNS = ("step", "seconds", "loss", "iterations", "median")
 COLOURS = ("#1f4e79", "#c0392b", "#2e7d32", "#b8860b", "#6a3d9a", "#555555")
 
 
@@ -61,10 +63,11 @@ def main():
         name = os.path.splitext(os.path.basename(path))[0]
         losses.semilogy(along, log["loss"], color=colour, alpha=0.2, lw=0.6)
         losses.semilogy(along, smoothed(log["loss"]), color=colour, lw=1.5, label=name)
-        validated = [(x, its) for x, its in zip(along, log["iterations"]) if its == its]
-        counts.plot(*zip(*validated) if validated else ((), ()), "o-", color=colour, ms=3, lw=1.3, label=name)
+        for column, style in (("iterations", "o-"), ("median", "s:")):
+            validated = [(x, its) for x, its in zip(along, log[column]) if its == its]
+            counts.plot(*zip(*validated) if validated else ((), ()), style, color=colour, ms=3, lw=1.3)
     losses.set_ylabel("loss")
-    counts.set(ylabel="iterations, held out (mean)", xlabel="seconds" if options.time else "step")
+    counts.set(ylabel="iterations, held out\n(mean —, median ···)", xlabel="seconds" if options.time else "step")
     for axes in (losses, counts):
         axes.grid(alpha=0.25)
         axes.spines[["top", "right"]].set_visible(False)

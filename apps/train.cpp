@@ -1,5 +1,6 @@
 // Trains networks as preconditioners on the named Poisson problems, and tells what a model file holds.
 #include "apps/app.h"
+#include "meshes/exact_text.h"
 #include "meshes/files.h"
 #include "solvers/compare/environment.h"
 #include "solvers/dataset/training.h"
@@ -33,7 +34,7 @@ struct Settings {
   nets::TrainingSpec spec;
   ProblemSpec problem;
   std::string info, data, validation_data;
-  bool chosen = false;
+  bool chosen = false, arch = false, arch_options = false; ///< given
 };
 
 PetscErrorCode ReadLong(OptionReader *options, const char *key, const char *meaning, long *value) {
@@ -49,10 +50,11 @@ PetscErrorCode ReadSettings(MPI_Comm comm, Settings *s) {
   nets::TrainingSpec &spec = s->spec;
   OptionReader options(comm, "Model and data");
   std::string problems = "obstacles", grids = "64,64", architecture_options;
-  bool arch, problem, grid, info, data, output;
+  bool problem, grid, info, data, output, interval;
   PetscCall(options.String("info", "tell what this model file holds, and stop", &s->info, &info));
-  PetscCall(options.String("arch", "architecture of the network", &spec.architecture, &arch));
-  PetscCall(options.String("arch_options", "its options, such as channels=8,layers=3", &architecture_options));
+  PetscCall(options.String("arch", "architecture of the network", &spec.architecture, &s->arch));
+  PetscCall(options.String("arch_options", "its options, such as channels=8,layers=3", &architecture_options,
+                           &s->arch_options));
   PetscCall(options.String("problem", "names of the problems to train on, separated by commas", &problems, &problem));
   PetscCall(options.String("grid", "cells nx,ny[,nz]; several sizes separated by colons", &grids, &grid));
   PetscCall(ReadProblemParameters(&options, &s->problem));
@@ -61,7 +63,8 @@ PetscErrorCode ReadSettings(MPI_Comm comm, Settings *s) {
   PetscCall(options.String("validation_data", "data set of held-out geometries; without, they are made on the fly",
                            &s->validation_data));
   PetscCall(options.String("o", "file for the model", &spec.output, &output));
-  PetscCall(options.String("init", "model to start from", &spec.init));
+  PetscCall(
+      options.String("init", "model to start from; architecture and options are its own where not given", &spec.init));
   OptionReader training(comm, "Training");
   PetscCall(training.Choice("loss",
                             "anorm: error that a step leaves, in the A-norm; paper: residual that the best step "
@@ -76,7 +79,7 @@ PetscErrorCode ReadSettings(MPI_Comm comm, Settings *s) {
                             "where networks are computed; cuda is refused, as training applies the operator, whose "
                             "kernels are written for CPUs",
                             {"auto", "cpu", "cuda"}, &device));
-  PetscCall(ReadLong(&training, "seed", "seed of the parameters and of everything drawn", &spec.seed));
+  PetscCall(ReadLong(&training, "seed", "seed of the parameters and of everything drawn, 0 to 9999", &spec.seed));
   PetscCall(ReadLong(&training, "steps", "steps of training", &spec.steps));
   PetscCall(training.Real("rate", "largest learning rate", "1", &spec.rate));
   PetscCall(ReadLong(&training, "pool_geometries", "geometries of the pool, over all ranks", &spec.geometries));
@@ -94,7 +97,8 @@ PetscErrorCode ReadSettings(MPI_Comm comm, Settings *s) {
   spec.keep_last = keep == "last";
   PetscCall(training.String("log", "CSV file for loss and iterations", &spec.log));
   PetscCall(training.String("checkpoint", "file to go on from after an interruption", &spec.checkpoint));
-  PetscCall(training.Real("checkpoint_interval", "time between checkpoints", "s", &spec.checkpoint_seconds));
+  PetscCall(training.Real("checkpoint_interval", "time between checkpoints; 0: one after each step", "s",
+                          &spec.checkpoint_seconds, &interval));
   PetscCall(training.Bool("resume", "go on from -checkpoint", &spec.resume));
   PetscCheck(
       device != "cuda", comm, PETSC_ERR_USER_INPUT,
@@ -123,9 +127,13 @@ PetscErrorCode ReadSettings(MPI_Comm comm, Settings *s) {
   }
   PetscCheck(s->validation_data.empty() || data, comm, PETSC_ERR_USER_INPUT, "-validation_data needs -data FILE");
   PetscCheck(!spec.resume || !spec.checkpoint.empty(), comm, PETSC_ERR_USER_INPUT, "-resume needs -checkpoint FILE");
-  PetscCheck(spec.rate >= 0, comm, PETSC_ERR_USER_INPUT, "-rate %g: give 0 or more", spec.rate);
+  PetscCheck(!interval || !spec.checkpoint.empty(), comm, PETSC_ERR_USER_INPUT,
+             "-checkpoint_interval needs -checkpoint FILE");
+  PetscCheck(spec.checkpoint_seconds >= 0, comm, PETSC_ERR_USER_INPUT, "-checkpoint_interval %s: give seconds, or 0",
+             ExactText(spec.checkpoint_seconds).c_str());
+  PetscCheck(spec.rate >= 0, comm, PETSC_ERR_USER_INPUT, "-rate %s: give 0 or more", ExactText(spec.rate).c_str());
   PetscCheck(spec.seed >= 0 && spec.seed < 10000, comm, PETSC_ERR_USER_INPUT, "-seed %ld: give 0 to 9999", spec.seed);
-  s->chosen = arch || problem || grid || data || info || output || spec.resume;
+  s->chosen = s->arch || problem || grid || data || info || output || spec.resume;
   PetscCall(RefuseMisspeltOptions(comm));
   PetscFunctionReturn(0);
 }
@@ -153,18 +161,68 @@ PetscErrorCode CheckWritable(MPI_Comm comm, const std::string &path) {
   PetscFunctionReturn(0);
 }
 
+/// Refuses files that would overwrite each other, and a checkpoint in whose place something else lies.
+PetscErrorCode CheckFiles(MPI_Comm comm, const nets::TrainingSpec &spec) {
+  PetscFunctionBeginUser;
+  const std::pair<const char *, const std::string *> files[] = {
+      {"-o", &spec.output}, {"-log", &spec.log}, {"-checkpoint", &spec.checkpoint}};
+  for (const auto &a : files) {
+    for (const auto &b : files)
+      PetscCheck(a.second >= b.second || a.second->empty() || *a.second != *b.second, comm, PETSC_ERR_USER_INPUT,
+                 "%s and %s name the same file, '%s'", a.first, b.first, a.second->c_str());
+    PetscCall(CheckWritable(comm, *a.second));
+  }
+  PetscMPIInt rank;
+  PetscCallMPI(MPI_Comm_rank(comm, &rank));
+  std::FILE *there = rank == 0 && !spec.resume ? std::fopen(spec.checkpoint.c_str(), "rb") : nullptr;
+  const bool taken = there && std::fgetc(there) != EOF;
+  if (there) std::fclose(there);
+  PetscCall(AgreeOnComplaint(comm, PETSC_ERR_USER_INPUT, "-checkpoint " + spec.checkpoint,
+                             taken ? "there is such a file; go on from it with -resume, or remove it" : ""));
+  PetscFunctionReturn(0);
+}
+
+/// What the model to start from is, where the user does not say.
+PetscErrorCode TakeArchitecture(MPI_Comm comm, nets::Library *library, Settings *s) {
+  PetscFunctionBeginUser;
+  nets::ModelInfo info;
+  bool trained_here = false;
+  PetscCall(GuardedNetworkCall(comm, "Cannot start from -init", [&] { info = library->Info(comm, s->spec.init); }));
+  for (const auto &known : library->ArchitectureList())
+    if (known.first == info.architecture) trained_here = true;
+  if (!trained_here) PetscFunctionReturn(0); // training itself says why not
+  if (!s->arch) s->spec.architecture = info.architecture;
+  if (!s->arch_options && s->spec.architecture == info.architecture) s->spec.options = info.options;
+  PetscFunctionReturn(0);
+}
+
+/// Parameters of problems that make no sense are refused with the words of those who know.
+PetscErrorCode CheckProblems(const Settings &s) {
+  PetscFunctionBeginUser;
+  for (const std::string &family : s.spec.families) {
+    ProblemSpec one = s.problem;
+    one.name = family;
+    one.seed = PetscInt(nets::kFirstTrainingSeed);
+    for (std::size_t a = 0; a < 3; ++a) one.cells[a] = PetscInt(s.spec.grids.front()[a]);
+    TrainingGeometry ignored;
+    PetscCall(MakeTrainingGeometry(one, &ignored));
+  }
+  PetscFunctionReturn(0);
+}
+
 PetscErrorCode TrainModel(MPI_Comm comm, Settings *s) {
   PetscFunctionBeginUser;
   nets::TrainingSpec &spec = s->spec;
   PetscCheck(!spec.output.empty(), comm, PETSC_ERR_USER_INPUT, "Give a file for the model: -o MODEL");
-  for (const std::string &path : {spec.output, spec.log, spec.checkpoint}) PetscCall(CheckWritable(comm, path));
+  PetscCall(CheckFiles(comm, spec));
+  if (s->data.empty()) PetscCall(CheckProblems(*s));
   nets::Library *library;
   PetscCall(OpenNetworks(comm, &library));
+  if (!spec.init.empty()) PetscCall(TakeArchitecture(comm, library, s));
   Csv environment;
   PetscCall(DescribeEnvironment(comm, &environment));
   for (const auto &row : environment.rows)
     if (row.size() >= 2 && row[0] == "revision") spec.about[row[0]] = row[1];
-  std::signal(SIGUSR1, OnSignal);
   spec.signal = &signals;
   spec.say = [](const std::string &line) { std::printf("%s\n", line.c_str()), std::fflush(stdout); };
   nets::GeometrySource source;
@@ -175,9 +233,9 @@ PetscErrorCode TrainModel(MPI_Comm comm, Settings *s) {
   nets::TrainingReport report;
   PetscCall(GuardedNetworkCall(comm, "Training failed", [&] { report = library->Train(comm, spec, source); }));
   for (const auto &row : report.rows)
-    PetscCall(PetscPrintf(comm, "iterations        %s %s: median %g, worst %g\n", row.family.c_str(),
-                          GridSize({PetscInt(row.n[0]), PetscInt(row.n[1]), PetscInt(row.n[2])}).c_str(), row.median,
-                          row.worst));
+    PetscCall(PetscPrintf(comm, "iterations        %s %s: median %s, worst %s\n", row.family.c_str(),
+                          GridSize({PetscInt(row.n[0]), PetscInt(row.n[1]), PetscInt(row.n[2])}).c_str(),
+                          ExactText(row.median).c_str(), ExactText(row.worst).c_str()));
   PetscCall(PetscPrintf(comm, "training          %ld steps in %.1f s, %.0f samples/s\nmodel             %s\n",
                         report.steps, report.seconds, report.samples_per_second, spec.output.c_str()));
   PetscFunctionReturn(0);
@@ -203,4 +261,7 @@ PetscErrorCode Body(MPI_Comm comm) {
 
 } // namespace
 
-int main(int argc, char **argv) { return RunApp(argc, argv, help, Body, {"-info", "-log"}); }
+int main(int argc, char **argv) {
+  std::signal(SIGUSR1, OnSignal); // one that comes before the first step counts, too
+  return RunApp(argc, argv, help, Body, {"-info", "-log"});
+}

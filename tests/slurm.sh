@@ -60,3 +60,17 @@ cat "$2/second.log"
 kill "$(cat "$2/step")"
 wait $job && fail "a training that was killed is called a success"
 grep -q 'going on from step' "$2/second.log" || fail "the second job started anew"
+
+# Without Slurm: a second training is refused, and the first ends with its script.
+unset SLURM_JOB_ID
+bash "$root/apps/slurm/train.sh" >"$2/third.log" 2>&1 &
+job=$!
+for ((i = 0; i < 600; ++i)); do
+  if grep -q 'going on from step' "$2/third.log"; then break; fi
+  sleep 0.2
+done
+TRAIN_PATIENCE=0 bash "$root/apps/slurm/train.sh" >"$2/fourth.log" 2>&1 && fail "two trainings on the same files"
+grep -q 'is under way' "$2/fourth.log" || fail "the second training was not refused for the first"
+kill "$job"
+wait $job && fail "a training that was ended is called a success"
+if pgrep -f -- "-o $OUT/model.pt" >/dev/null; then fail "the training outlives its script"; fi

@@ -40,6 +40,22 @@ on_signal() {
   fi
 }
 trap on_signal USR1
+# Whoever ends this script means the training, which runs on its own otherwise.
+on_end() {
+  trap - TERM INT
+  if [ -n "${training:-}" ]; then
+    pkill -TERM -P "$training" || true # mpirun, or srun
+    wait "$training" 2>/dev/null || true
+  fi
+  exit 143
+}
+trap on_end TERM INT
+# Two trainings on the same files would spoil both; what this starts keeps the lock, too, should it outlive the script.
+exec 9>"$OUT/training.lock"
+if command -v flock >/dev/null && ! flock -w "${TRAIN_PATIENCE:-20}" 9; then # one that is ending gets a while
+  echo "${0##*/}: a training in $OUT is under way" >&2
+  exit 1
+fi
 
 # In the background, because bash runs a trap only while it waits; a signal ends the waiting, so once more.
 # shellcheck disable=SC2086

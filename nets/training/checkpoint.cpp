@@ -12,7 +12,8 @@ namespace nets {
 namespace {
 
 constexpr std::size_t kMagic = sizeof kCheckpointMagic - 1;
-constexpr std::int64_t kPiece = 1 << 20; ///< bytes that move at once
+constexpr std::int64_t kPiece = 1 << 20;    ///< bytes that move at once
+constexpr char kPoolBytes[] = "pool_bytes"; ///< what a checkpoint's model says of what follows it
 constexpr std::uint64_t kLargestModel = 1 << 30;
 constexpr int kTag = 301;
 
@@ -46,6 +47,13 @@ std::vector<Part> PartsOf(MPI_Comm comm, const std::vector<PoolMember> &pool) {
   MPI_Allreduce(MPI_IN_PLACE, bytes.data(), int(bytes.size()), MPI_INT64_T, MPI_SUM, comm);
   for (std::size_t p = 0; p < parts.size(); ++p) parts[p].bytes = bytes[p];
   return parts;
+}
+
+/// In a file, with their checksums.
+std::int64_t BytesOf(const std::vector<Part> &parts) {
+  std::int64_t sum = 0;
+  for (const Part &part : parts) sum += part.bytes + std::int64_t(sizeof(std::uint32_t));
+  return sum;
 }
 
 /// Calls `use(data, bytes)` on rank 0 for each piece of a part. With `to_owner` the owner gets the pieces that `use`
@@ -97,11 +105,22 @@ struct Reader {
     model_bytes = std::int64_t(kModelHead + rest);
     fseeko(file.get(), off_t(kMagic), SEEK_SET);
   }
+
+  /// Refuses a file that does not hold so many bytes behind its model, which is where reading goes on.
+  void SeekPool(const std::string &path, std::int64_t bytes) {
+    const std::int64_t start = std::int64_t(kMagic) + model_bytes, expected = start + bytes;
+    if (length != expected)
+      Refuse(path, std::string(length < expected ? "is cut off" : "is damaged") + ": expected " +
+                       std::to_string(expected) + " bytes, found " + std::to_string(length));
+    fseeko(file.get(), off_t(start), SEEK_SET);
+  }
 };
 
 } // namespace
 
-void WriteCheckpoint(MPI_Comm comm, const std::string &path, const Model &model, const std::vector<PoolMember> &pool) {
+void WriteCheckpoint(MPI_Comm comm, const std::string &path, Model model, const std::vector<PoolMember> &pool) {
+  const std::vector<Part> parts = PartsOf(comm, pool);
+  model.about[kPoolBytes] = std::to_string(BytesOf(parts));
   std::unique_ptr<AtomicFile> file;
   std::vector<char> buffer;
   Together(comm, [&] { // all that may run out of memory, before anyone waits for rank 0
@@ -111,7 +130,7 @@ void WriteCheckpoint(MPI_Comm comm, const std::string &path, const Model &model,
     file->Write(bytes.data(), bytes.size());
     buffer.resize(std::size_t(kPiece));
   });
-  for (const Part &part : PartsOf(comm, pool)) {
+  for (const Part &part : parts) {
     std::uint32_t sum = 0;
     Move(comm, part, false, &buffer, [&](const char *data, int count) {
       sum = Crc32(data, std::size_t(count), sum);
@@ -128,9 +147,10 @@ Model ReadCheckpoint(MPI_Comm comm, const std::string &path) {
   std::string bytes;
   Together(comm, [&] {
     if (RankIn(comm) != 0) return;
-    const Reader reader(path);
+    Reader reader(path);
     bytes.resize(std::size_t(reader.model_bytes));
     if (std::fread(&bytes[0], 1, bytes.size(), reader.file.get()) != bytes.size()) Refuse(path, "cannot be read");
+    reader.SeekPool(path, std::atoll(ParseModel(bytes, path).about[kPoolBytes].c_str()));
   });
   long size = long(bytes.size());
   MPI_Bcast(&size, 1, MPI_LONG, 0, comm);
@@ -147,13 +167,7 @@ void RestorePool(MPI_Comm comm, const std::string &path, const std::vector<PoolM
     if (RankIn(comm) != 0) return;
     buffer.resize(std::size_t(kPiece));
     reader = std::make_unique<Reader>(path);
-    const std::int64_t start = std::int64_t(kMagic) + reader->model_bytes;
-    std::int64_t expected = start;
-    for (const Part &part : parts) expected += part.bytes + std::int64_t(sizeof(std::uint32_t));
-    if (reader->length != expected)
-      Refuse(path, std::string(reader->length < expected ? "is cut off" : "is damaged") + ": expected " +
-                       std::to_string(expected) + " bytes, found " + std::to_string(reader->length));
-    fseeko(reader->file.get(), off_t(start), SEEK_SET);
+    reader->SeekPool(path, BytesOf(parts));
   });
   bool fine = true;
   for (const Part &part : parts) {

@@ -22,7 +22,7 @@ struct PoolMember {
 
 /// Writes under a temporary name and renames. FileError names file and reason, on all ranks. Rank 0 writes, piece by
 /// piece, so memory does not grow with the pool. Collective.
-void WriteCheckpoint(MPI_Comm comm, const std::string &path, const Model &model, const std::vector<PoolMember> &pool);
+void WriteCheckpoint(MPI_Comm comm, const std::string &path, Model model, const std::vector<PoolMember> &pool);
 /// The model in a checkpoint. Refuses (FileError) files that are none. Collective.
 Model ReadCheckpoint(MPI_Comm comm, const std::string &path);
 /// Gives all samplers of a pool the state that a checkpoint has of them. Refuses (FileError) files that are cut off,

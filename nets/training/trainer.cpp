@@ -36,6 +36,17 @@ std::string Kind(int dim, const std::string &architecture, const Options &option
   return text;
 }
 
+/// Where two lists of properties, separated by commas, differ: "these, not those".
+std::string Apart(const std::string &one, const std::string &other) {
+  const auto missing = [](const std::string &from, const std::string &in) {
+    std::string text, item;
+    for (std::istringstream items(from); std::getline(items >> std::ws, item, ',');)
+      if ((in + ",").find(item + ",") == std::string::npos) text += (text.empty() ? "" : ", ") + item;
+    return text;
+  };
+  return missing(one, other) + ", not " + missing(other, one);
+}
+
 /// A geometry of the pool, with what is trained on it.
 struct Trained {
   GridOperator single, exact; ///< in single and double precision
@@ -85,7 +96,7 @@ public:
       if (log_) log_->Write(row);
       if (checkpoint && step_ < spec_.steps && lost_ == 0) Checkpoint();
     }
-    if (Stalled())
+    if (Stalled() && step_ < spec_.steps)
       Say("no gain in " + std::to_string(spec_.patience) + " validations: training ends at step " +
           std::to_string(step_));
     CheckGradients();
@@ -170,8 +181,9 @@ private:
       model = ReadCheckpoint(comm_, spec_.checkpoint);
       const std::string its = model.about["training"];
       if (its != Description() || model.architecture != spec_.architecture || model.options != options_)
-        throw FileError("checkpoint '" + spec_.checkpoint + "' belongs to another training (" + model.architecture +
-                        ", " + its + "), expected " + spec_.architecture + ", " + Description());
+        throw std::invalid_argument("checkpoint '" + spec_.checkpoint + "' is of a training with " +
+                                    Apart(Kind(model.dim, model.architecture, model.options) + ", " + its,
+                                          Kind(dim_, spec_.architecture, options_) + ", " + Description()));
       const std::size_t count = net_->parameters.size();
       if (model.tensors.size() != 2 * count + 2)
         throw FileError("checkpoint '" + spec_.checkpoint + "' holds " + std::to_string(model.tensors.size()) +
@@ -257,6 +269,10 @@ private:
   /// One step of training. True where a checkpoint is due.
   bool Step(TrainingLog::Row *row) {
     const double began = Now();
+    if (spec_.checkpoint.empty() && spec_.signal && *spec_.signal != last_signal_) {
+      Say("a signal asks for a checkpoint, but this training has no file for one");
+      last_signal_ = int(*spec_.signal);
+    }
     ClearGradients(net_.get());
     double loss_sum = 0;
     const long groups = spec_.batch_geometries;
@@ -373,8 +389,8 @@ private:
     model.about["training"] = Description();
     model.about["seconds"] = Text(Seconds(), "%.1f");
     model.about["ranks"] = std::to_string(size_);
-    model.about["iterations_to_1e-6"] =
-        Describe(report.rows) + " (" + std::to_string(spec_.validation_geometries) + " geometries each)";
+    model.about["iterations"] =
+        "to 1e-6, " + std::to_string(spec_.validation_geometries) + " geometries each: " + Describe(report.rows);
     Together(comm_, [&] {
       if (rank_ == 0) WriteModel(spec_.output, model);
     });

@@ -1,4 +1,5 @@
 #include "solvers/compare/comparison.h"
+#include "solvers/pc/neural.h"
 #include <algorithm>
 #include <map>
 #include <tuple>
@@ -26,8 +27,13 @@ PetscErrorCode Comparison::Run(Workload *workload) {
   PetscFunctionBeginUser;
   const PetscInt count = PetscInt(configurations_.size());
   if (starts_ == 0) {
+    const auto with_network =
+        std::find_if(configurations_.begin() + 1, configurations_.end(),
+                     [](const Configuration &c) { return c.options.find(PCNEURAL) != std::string::npos; });
     Visit ignored;
     PetscCall(RunVisit(comm_, configurations_[0], rules_, workload, &observer_, &ignored));
+    if (with_network != configurations_.end()) // LibTorch, too, is loaded only once
+      PetscCall(RunVisit(comm_, *with_network, rules_, workload, &observer_, &ignored));
   }
   for (PetscInt round = 0; round < rounds_; ++round, ++starts_) {
     for (PetscInt i = 0; i < count; ++i) {
@@ -76,8 +82,8 @@ PetscErrorCode Comparison::Keep(const Workload &workload, const Configuration &c
   v.peak_mb = visit.peak_megabytes > 0 ? visit.peak_megabytes : NAN;
   v.gflop = visit.flops / 1e9;
 
-  const bool history_kept =
-      std::any_of(records_.history.begin(), records_.history.end(), [&](const HistoryRow &h) { return SameCase(h, v); });
+  const bool history_kept = std::any_of(records_.history.begin(), records_.history.end(),
+                                        [&](const HistoryRow &h) { return SameCase(h, v); });
   if (!history_kept) {
     const std::size_t points = visit.history.size(), stride = (points + kHistoryPoints - 1) / kHistoryPoints;
     for (std::size_t i = 0; i < points; ++i)
@@ -86,8 +92,7 @@ PetscErrorCode Comparison::Keep(const Workload &workload, const Configuration &c
   }
   if (v.sequence)
     for (PetscInt s = 0; s < v.steps; ++s)
-      records_.steps.push_back(
-          {v.workload, v.grid, v.configuration, v.ranks, round, s, visit.solves[std::size_t(s)]});
+      records_.steps.push_back({v.workload, v.grid, v.configuration, v.ranks, round, s, visit.solves[std::size_t(s)]});
   for (const EventCost &cost : visit.events)
     records_.events.push_back({v.workload, v.grid, v.configuration, v.ranks, cost});
   records_.visits.push_back(v);

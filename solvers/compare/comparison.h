@@ -7,8 +7,9 @@
 namespace krylearn {
 
 /// A comparison in progress. Every configuration visits every workload once a round; each round of each workload starts
-/// one configuration further than the one before, so that nobody is always first and drift of the machine hits all alike.
-/// One visit before the first, which does not count, pays for what a process does only once.
+/// one configuration further than the one before, so that nobody is always first and drift of the machine hits all
+/// alike. A visit before the first, which does not count, pays for what a process does only once; one more of the first
+/// configuration with a network pays for loading LibTorch.
 class Comparison {
 public:
   Comparison(MPI_Comm comm, std::vector<Configuration> configurations, const Rules &rules, PetscInt rounds)
@@ -20,8 +21,8 @@ public:
   std::function<PetscErrorCode(const VisitRow &)> on_visit;
   /// Called after each round, on all ranks.
   std::function<PetscErrorCode()> on_round;
-  /// All rounds on one workload. Residual histories are kept from the first round on the first workload of each name and
-  /// grid, the course of a sequence from every round. Collective.
+  /// All rounds on one workload. Residual histories are kept from the first round on the first workload of each name
+  /// and grid, the course of a sequence from every round. Collective.
   PetscErrorCode Run(Workload *workload);
 
   /// Events are means a visit.

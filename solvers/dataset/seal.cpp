@@ -115,7 +115,7 @@ std::string MarkUnfinished(const std::string &path) { return WriteHead(path, kUn
 
 PartFile FindPartFile(const std::string &path) {
   struct stat info;
-  if (stat(path.c_str(), &info)) return PartFile::kNothing;
+  if (lstat(path.c_str(), &info)) return PartFile::kNothing; // a link to nowhere is something
   File file(S_ISREG(info.st_mode) ? std::fopen(path.c_str(), "rb") : nullptr);
   if (!file) return PartFile::kForeign;
   std::array<unsigned char, kSealBytes + sizeof kHdf5 - 1> bytes;

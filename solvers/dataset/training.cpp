@@ -42,10 +42,11 @@ std::string OptionOf(const DataSet &set, const std::string &key) {
 std::size_t Locate(const DataSet &set, const nets::GeometryRequest &request) {
   const Numbers all = Find(set, request.family, request.n);
   if (request.number >= long(all.size()))
-    throw std::invalid_argument(
-        "data set '" + set.Path() + "' has " + std::to_string(all.size()) + " geometries, singular ones aside, of " +
-        request.family + " " + SizeText(request.n) + ", fewer than are asked for; lower -" +
-        (request.seed < nets::kFirstTrainingSeed ? "validation" : "pool") + "_geometries or make a larger one");
+    throw std::invalid_argument("data set '" + set.Path() + "' has " + std::to_string(all.size()) +
+                                " geometries, singular ones aside, of " + request.family + " " + SizeText(request.n) +
+                                ", but more than " + std::to_string(request.number) + " are asked for; lower -" +
+                                (request.seed < nets::kFirstTrainingSeed ? "validation" : "pool") +
+                                "_geometries or make a larger one");
   return all[std::size_t(request.number)];
 }
 

@@ -460,11 +460,11 @@ PetscErrorCode KSPDCDMGetFallbacks(KSP ksp, KSPDCDMFallbacks *fallbacks) {
    for networks.
 
    A direction that is not finite, zero, or orthogonal to the residual is replaced by a classical one: that of the
-   fallback preconditioner, or of the residual should that fail too. One that leads upwards is taken the other way. A solve stands still where the residual has not fallen by a
-   tenth in -ksp_dcdm_stall iterations. Then the window grows to -ksp_dcdm_window_max. Where the solve stands still
-   again and a step along the classical direction lessens the error more, in the A-norm, classical directions take over
-   for as many iterations, and for twice as many each time this happens. -ksp_view, -info and `KSPDCDMGetFallbacks()`
-   tell. So a bad preconditioner makes a solve slow, never wrong.
+   fallback preconditioner, or of the residual should that fail too. One that leads upwards is taken the other way. A
+solve stands still where the residual has not fallen by a tenth in -ksp_dcdm_stall iterations. Then the window grows to
+-ksp_dcdm_window_max. Where the solve stands still again and a step along the classical direction lessens the error
+more, in the A-norm, classical directions take over for as many iterations, and for twice as many each time this
+happens. -ksp_view, -info and `KSPDCDMGetFallbacks()` tell. So a bad preconditioner makes a solve slow, never wrong.
 
    It stops on the true (unpreconditioned) residual, the only norm it supports beside none. The null space attached to
    the matrix is removed from directions.

@@ -9,12 +9,12 @@
 
 /// What happened in a solve: why proposed directions were replaced by classical ones, and the window it ended with.
 struct KSPDCDMFallbacks {
-  PetscInt not_finite;  ///< the proposal, or its image under A, held a NaN or an infinity
-  PetscInt zero;        ///< the proposal vanished, or lay in the span of the directions kept
-  PetscInt level;       ///< its product with the residual was zero, so no step along it gains anything
-  PetscInt stalled;     ///< the solve stood still, a classical direction promised more and such took over
-  PetscInt residual;    ///< of all these: the classical direction would not do either, the residual served
-  PetscInt window;      ///< directions at the end
+  PetscInt not_finite; ///< the proposal, or its image under A, held a NaN or an infinity
+  PetscInt zero;       ///< the proposal vanished, or lay in the span of the directions kept
+  PetscInt level;      ///< its product with the residual was zero, so no step along it gains anything
+  PetscInt stalled;    ///< the solve stood still, a classical direction promised more and such took over
+  PetscInt residual;   ///< of all these: the classical direction would not do either, the residual served
+  PetscInt window;     ///< directions at the end
 };
 
 extern "C" {

@@ -24,7 +24,7 @@ struct PC_Neural {
   std::unique_ptr<nets::Network> network;
   std::vector<nmg::IsolatedRow> isolated;
   std::vector<float> r, q;
-  double unit = 1;     ///< of the matrix
+  double unit = 1; ///< of the matrix
   ResidualScale scale_in;
   bool warned = false; ///< that the model does not fit the method
 };
@@ -47,7 +47,7 @@ PetscErrorCode LoadNetwork(PC pc) {
   MPI_Comm comm = PetscObjectComm((PetscObject)pc);
   PetscFunctionBegin;
   const char *prefix = ((PetscObject)pc)->prefix;
-  PetscCheck(!neural->model.empty(), comm, PETSC_ERR_ARG_WRONGSTATE,
+  PetscCheck(!neural->model.empty(), comm, PETSC_ERR_USER_INPUT,
              "PCNEURAL needs a trained model: give -%spc_neural_model FILE, written by the program train",
              prefix ? prefix : "");
   PetscCall(OpenNetworks(comm, &neural->library));

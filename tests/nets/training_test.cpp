@@ -333,7 +333,7 @@ TEST(Training, GoesOnFromACheckpointAsIfNothingHadHappened) {
       TrainingSpec other = spec;
       if (data) other.data = "contrast 10";
       else other.rate = 1e-3;
-      EXPECT_THROW(Train(PETSC_COMM_WORLD, other, source), FileError);
+      EXPECT_THROW(Train(PETSC_COMM_WORLD, other, source), std::invalid_argument);
     }
   }
 }

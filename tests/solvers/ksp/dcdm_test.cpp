@@ -228,9 +228,7 @@ PetscInt IterationsWith(const System &system, const char *kind, const char *clas
   EXPECT_PETSC_OK(KSPDCDMSetStall(dcdm.ksp, stall));
   EXPECT_PETSC_OK(KSPDCDMGetFallbackPC(dcdm.ksp, &pc));
   EXPECT_PETSC_OK(PCSetType(pc, classical));
-  if (stall == 0) {
-    EXPECT_EQ(dcdm.Reason(system.b, system.x), KSP_DIVERGED_ITS);
-  }
+  if (stall == 0) { EXPECT_EQ(dcdm.Reason(system.b, system.x), KSP_DIVERGED_ITS); }
   const PetscInt iterations = stall > 0 ? dcdm.Solve(system.b, system.x) : 2000;
   *f = dcdm.Fallbacks();
   return iterations;
