@@ -108,9 +108,9 @@ PetscErrorCode WarnIfUnsuitable(PC pc, KSP ksp) {
   if (!why) {
     PetscCall(PetscFPrintf(PetscObjectComm((PetscObject)pc), PETSC_STDERR,
                            "PCNEURAL warning: -%sksp_type %s takes an exactly linear preconditioner for granted, but "
-                           "networks compute in single precision, so a tolerance of %g may be claimed and not reached; "
-                           "use -%sksp_type dcdm or -%sksp_type fcg\n",
-                           prefix, type, double(rtol), prefix, prefix));
+                           "networks compute in single precision, so tolerances below %g may be claimed and not "
+                           "reached; use -%sksp_type dcdm or -%sksp_type fcg\n",
+                           prefix, type, double(kReachedByAll), prefix, prefix));
     PetscFunctionReturn(0);
   }
   PetscCall(
