@@ -21,8 +21,8 @@ namespace {
 struct Failure {
   PetscErrorCode code = 0;
   std::string message, function;
-  bool own = false;  ///< raised on PETSC_COMM_SELF: other ranks may know nothing of it
-  bool ours = false; ///< raised by this project, not by PETSc
+  bool own = false;   ///< raised on PETSC_COMM_SELF: other ranks may know nothing of it
+  bool users = false; ///< raised where values of options arrive: by this project, or a KSP or PC of PETSc
 } failure;
 
 bool traceback = false;
@@ -33,8 +33,10 @@ PetscErrorCode KeepMessage(MPI_Comm comm, int line, const char *function, const 
   if (type == PETSC_ERROR_INITIAL) {
     int size = 1;
     if (comm != MPI_COMM_NULL) MPI_Comm_size(comm, &size);
+    const std::string place = function ? function : "";
+    const bool solver = place.rfind("KSP", 0) == 0 || place.rfind("PC", 0) == 0;
     const bool ours = file && (std::strstr(file, "solvers/") || std::strstr(file, "meshes/"));
-    failure = {code, message ? message : "", function ? function : "", size == 1, ours};
+    failure = {code, message ? message : "", place, size == 1, ours || solver};
   }
   if (traceback || code == PETSC_ERR_SIG)
     return PetscTraceBackErrorHandler(comm, line, function, file, code, type, message, nullptr);
@@ -66,11 +68,11 @@ PetscErrorCode Guarded(PetscErrorCode (*body)(MPI_Comm)) {
   } catch (...) { return Fail(PETSC_ERR_LIB, "unexpected exception of unknown type"); }
 }
 
-/// Setters of the library refuse values of options with PETSC_ERR_ARG_OUTOFRANGE, as PETSc's do; but PETSc means an
-/// index by it, too, which is nobody's option.
+/// Setters refuse values of options with PETSC_ERR_ARG_OUTOFRANGE; but matrices and vectors mean an index by it, which
+/// is nobody's option.
 bool IsBadInput(PetscErrorCode code) {
   return code == PETSC_ERR_USER_INPUT || code == PETSC_ERR_ARG_UNKNOWN_TYPE ||
-         (code == PETSC_ERR_ARG_OUTOFRANGE && failure.ours);
+         (code == PETSC_ERR_ARG_OUTOFRANGE && failure.users);
 }
 
 int ExitStatus(PetscErrorCode code) { return code == 0 ? 0 : IsBadInput(code) ? 2 : 1; }
@@ -222,9 +224,7 @@ int RunApp(int argc, char **argv, const char *help, PetscErrorCode (*body)(MPI_C
   if (!code) {
     PetscBool silent = PETSC_FALSE;
     code = PetscOptionsHasName(nullptr, nullptr, "-no_signal_handler", &silent);
-    const auto own_signal = std::signal(SIGUSR1, SIG_DFL); // which PETSc would take over
     if (!code && !silent) code = PetscPushSignalHandler(OnSignal, nullptr);
-    if (own_signal != SIG_DFL) std::signal(SIGUSR1, own_signal);
     std::signal(SIGPIPE, SIG_DFL); // `fluid … | head` ends quietly, not in PETSc's handler
     if (!code) code = PetscOptionsHasName(nullptr, nullptr, "-krylearn_traceback", nullptr);
     for (const Pair &option : taken)

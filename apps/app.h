@@ -7,7 +7,8 @@
 namespace krylearn {
 
 /// Runs `body` inside PETSc and returns the exit status for main(): 0, 2 for bad input (PETSC_ERR_USER_INPUT,
-/// PETSC_ERR_ARG_UNKNOWN_TYPE, and PETSC_ERR_ARG_OUTOFRANGE of this project's own), 1 for other failures.
+/// PETSC_ERR_ARG_UNKNOWN_TYPE, and PETSC_ERR_ARG_OUTOFRANGE of this project and of PETSc's solvers), 1 for other
+/// failures.
 ///
 ///     int main(int argc, char **argv) { return krylearn::RunApp(argc, argv, help, Body); }
 ///

@@ -7,6 +7,7 @@
 #include "solvers/linear_system.h"
 #include "solvers/training_geometry.h"
 #include <csignal>
+#include <filesystem>
 
 using namespace krylearn;
 
@@ -162,15 +163,33 @@ PetscErrorCode CheckWritable(MPI_Comm comm, const std::string &path) {
 }
 
 /// Refuses files that would overwrite each other, and a checkpoint in whose place something else lies.
-PetscErrorCode CheckFiles(MPI_Comm comm, const nets::TrainingSpec &spec) {
+PetscErrorCode CheckFiles(MPI_Comm comm, const Settings &s) {
   PetscFunctionBeginUser;
-  const std::pair<const char *, const std::string *> files[] = {
-      {"-o", &spec.output}, {"-log", &spec.log}, {"-checkpoint", &spec.checkpoint}};
-  for (const auto &a : files) {
-    for (const auto &b : files)
-      PetscCheck(a.second >= b.second || a.second->empty() || *a.second != *b.second, comm, PETSC_ERR_USER_INPUT,
-                 "%s and %s name the same file, '%s'", a.first, b.first, a.second->c_str());
-    PetscCall(CheckWritable(comm, *a.second));
+  const nets::TrainingSpec &spec = s.spec;
+  const struct {
+    const char *key;
+    const std::string &path;
+  } files[] = {{"o", spec.output},
+               {"log", spec.log},
+               {"checkpoint", spec.checkpoint},
+               {"data", s.data},
+               {"validation_data", s.validation_data},
+               {"init", spec.init}};
+  constexpr std::size_t kWritten = 3;
+  const auto place = [](const std::string &path) {
+    std::error_code ignored;
+    return std::filesystem::weakly_canonical(path, ignored).string();
+  };
+  for (std::size_t a = 0; a < kWritten; ++a) {
+    for (std::size_t b = a + 1; b < std::size(files); ++b) {
+      const bool trained_on = a == 0 && &files[b].path == &spec.init; // read before it is written
+      if (files[a].path.empty() || files[b].path.empty() || trained_on) continue;
+      const std::string one = place(files[a].path), other = place(files[b].path);
+      PetscCheck(one != other && one + ".part" != other && one != other + ".part", comm, PETSC_ERR_USER_INPUT,
+                 "-%s and -%s name the same file, '%s' (or its temporary one, .part)", files[a].key, files[b].key,
+                 files[b].path.c_str());
+    }
+    PetscCall(CheckWritable(comm, files[a].path));
   }
   PetscMPIInt rank;
   PetscCallMPI(MPI_Comm_rank(comm, &rank));
@@ -214,11 +233,11 @@ PetscErrorCode TrainModel(MPI_Comm comm, Settings *s) {
   PetscFunctionBeginUser;
   nets::TrainingSpec &spec = s->spec;
   PetscCheck(!spec.output.empty(), comm, PETSC_ERR_USER_INPUT, "Give a file for the model: -o MODEL");
-  PetscCall(CheckFiles(comm, spec));
+  PetscCall(CheckFiles(comm, *s));
   if (s->data.empty()) PetscCall(CheckProblems(*s));
   nets::Library *library;
   PetscCall(OpenNetworks(comm, &library));
-  if (!spec.init.empty()) PetscCall(TakeArchitecture(comm, library, s));
+  if (!spec.init.empty() && !(s->arch && s->arch_options)) PetscCall(TakeArchitecture(comm, library, s));
   Csv environment;
   PetscCall(DescribeEnvironment(comm, &environment));
   for (const auto &row : environment.rows)

@@ -123,9 +123,10 @@ def column(path, statistic, name):
     if not rows or name not in rows[0]:
         raise Failed(f"{path} has no column '{name}'" + (f"; it has {', '.join(rows[0])}" if rows else ""))
     # The log of a training begins with a row from before its first step, which has no loss.
-    values = [float(cell) for cell in itertools.dropwhile(lambda cell: cell == "", (row[name] for row in rows))]
-    if not values:
-        raise Failed(f"column '{name}' of {path} is empty")
+    cells = list(itertools.dropwhile(lambda cell: cell == "", (row[name] for row in rows)))
+    if not cells or "" in cells:
+        raise Failed(f"column '{name}' of {path} has empty cells")
+    values = [float(cell) for cell in cells]
     functions = {"last": lambda v: v[-1], "first": lambda v: v[0], "max": max, "min": min,
                  "mean": lambda v: sum(v) / len(v), "absmax": lambda v: max(map(abs, v)), "count": len}
     if statistic not in functions:

@@ -69,6 +69,7 @@ for ((i = 0; i < 600; ++i)); do
   if grep -q 'going on from step' "$2/third.log"; then break; fi
   sleep 0.2
 done
+grep -q 'going on from step' "$2/third.log" || fail "the third job started anew"
 TRAIN_PATIENCE=0 bash "$root/apps/slurm/train.sh" >"$2/fourth.log" 2>&1 && fail "two trainings on the same files"
 grep -q 'is under way' "$2/fourth.log" || fail "the second training was not refused for the first"
 kill "$job"

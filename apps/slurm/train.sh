@@ -13,8 +13,6 @@
 #SBATCH --open-mode=append
 . "${KRYLEARN_ROOT:-${SLURM_SUBMIT_DIR:-$PWD}}/apps/slurm/settings.sh"
 checkpoint=$OUT/checkpoint
-resume=
-if [ -f "$checkpoint" ]; then resume=-resume; fi
 
 # A checkpoint is renamed into place once it is whole, so another file under its name tells that it has been written.
 checkpoint_written() { [ "$(stat -c %Y.%i "$checkpoint" 2>/dev/null)" != "$1" ]; }
@@ -47,15 +45,20 @@ on_end() {
     pkill -TERM -P "$training" || true # mpirun, or srun
     wait "$training" 2>/dev/null || true
   fi
-  exit 143
+  exit "${1:-143}"
 }
-trap on_end TERM INT
+trap on_end TERM
+trap 'on_end 130' INT
 # Two trainings on the same files would spoil both; what this starts keeps the lock, too, should it outlive the script.
 exec 9>"$OUT/training.lock"
-if command -v flock >/dev/null && ! flock -w "${TRAIN_PATIENCE:-20}" 9; then # one that is ending gets a while
+held=0
+if command -v flock >/dev/null; then flock -E 75 -w "${TRAIN_PATIENCE:-20}" 9 || held=$?; fi # one that ends gets a while
+if [ "$held" -eq 75 ]; then
   echo "${0##*/}: a training in $OUT is under way" >&2
   exit 1
-fi
+fi # other failures: a file system without locks
+resume=
+if [ -f "$checkpoint" ]; then resume=-resume; fi
 
 # In the background, because bash runs a trap only while it waits; a signal ends the waiting, so once more.
 # shellcheck disable=SC2086

@@ -150,7 +150,9 @@ Model ReadCheckpoint(MPI_Comm comm, const std::string &path) {
     Reader reader(path);
     bytes.resize(std::size_t(reader.model_bytes));
     if (std::fread(&bytes[0], 1, bytes.size(), reader.file.get()) != bytes.size()) Refuse(path, "cannot be read");
-    reader.SeekPool(path, std::atoll(ParseModel(bytes, path).about[kPoolBytes].c_str()));
+    Model model = ParseModel(bytes, path);
+    if (!model.about.count(kPoolBytes)) Refuse(path, "is of an older version");
+    reader.SeekPool(path, std::atoll(model.about[kPoolBytes].c_str()));
   });
   long size = long(bytes.size());
   MPI_Bcast(&size, 1, MPI_LONG, 0, comm);

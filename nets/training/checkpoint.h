@@ -3,8 +3,7 @@
 ///
 ///     bytes 0-7   KRYLCHKP
 ///     8-          a model file (model_file.h): parameters, the best ones, moments of Adam
-///     then        the state of each sampler of the pool: its tensors, each followed by its CRC-32, both in the byte
-///     order
+///     then        the state of each sampler of the pool: its tensors, each followed by its CRC-32, in the byte order
 ///                 of the machine
 #pragma once
 #include "nets/model_file.h"

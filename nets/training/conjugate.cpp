@@ -32,7 +32,9 @@ ConjugateResult SolveConjugate(const GridOperator &op, const Prepared &net, at::
     if (all || it == most) break;
     const at::Tensor unit = at::rsqrt(at::clamp_min(rr, 1e-300));
     at::Tensor q = net.Apply((r * PerSolve(unit)).to(type)).to(at::kDouble);
-    q = at::where(PerSolve(Dot(q, r, p).abs() > 0), q, r); // false for NaN too
+    const at::Tensor slope = Dot(q, r, p), usable = at::logical_and(at::isfinite(slope), slope != 0);
+    q = at::where(PerSolve(usable), q, r);
+    result.replaced += long((~usable & ~reached).sum().item<std::int64_t>());
     at::Tensor Aq = op.Apply(q);
     for (int pass = 0; pass < 2; ++pass)
       for (const auto &d : window) {

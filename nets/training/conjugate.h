@@ -15,6 +15,7 @@ inline at::Tensor PerSolve(const at::Tensor &numbers) { return numbers.view({-1,
 struct ConjugateResult {
   at::Tensor x;
   std::vector<long> iterations; ///< of each right-hand side, to the tolerance; `most` + 1 where it was not reached
+  long replaced = 0;            ///< directions that were replaced, of all right-hand sides
 };
 
 /// Solves A x = b, [batch, z, y, x] in double precision, each right-hand side for itself: directions from `net` in

@@ -12,7 +12,7 @@ constexpr std::uint64_t kRightSide = 203; ///< stream of random numbers
 constexpr long kMostIterations = 200;
 constexpr double kTolerance = 1e-6;
 
-double Iterations(const Net &net, const Geometry &geometry, long number) {
+ConjugateResult Solve(const Net &net, const Geometry &geometry, long number) {
   const GridOperator op = MakeOperator(geometry, at::kDouble);
   const auto prepared = net.Prepare(op.To(at::kFloat));
   const Index &n = op.partition.n;
@@ -20,7 +20,7 @@ double Iterations(const Net &net, const Geometry &geometry, long number) {
   for (std::int64_t i = 0; i < b.numel(); ++i)
     b.data_ptr<double>()[i] = 2 * Uniform(std::uint64_t(number), kRightSide, std::uint64_t(i)) - 1;
   b = b * (op.scale > 0);
-  return double(SolveConjugate(op, *prepared, at::kFloat, b, kTolerance, kMostIterations).iterations[0]);
+  return SolveConjugate(op, *prepared, at::kFloat, b, kTolerance, kMostIterations);
 }
 
 } // namespace
@@ -42,10 +42,16 @@ void HeldOut::Make(const GeometrySource &source) {
 
 HeldOut::Score HeldOut::Measure(const Net &net) const {
   at::NoGradGuard no_gradients;
-  std::vector<double> iterations(rows_.size() * std::size_t(each_), 0);
-  for (const auto &item : mine_) iterations[std::size_t(item.first)] = Iterations(net, item.second, item.first);
+  std::vector<double> iterations(rows_.size() * std::size_t(each_) + 1, 0); // and directions that were replaced
+  for (const auto &item : mine_) {
+    const ConjugateResult result = Solve(net, item.second, item.first);
+    iterations[std::size_t(item.first)] = double(result.iterations[0]);
+    iterations.back() += double(result.replaced);
+  }
   MPI_Allreduce(MPI_IN_PLACE, iterations.data(), int(iterations.size()), MPI_DOUBLE, MPI_SUM, comm_);
   Score score;
+  score.sound = iterations.back() == 0;
+  iterations.pop_back();
   score.rows = rows_;
   for (const double its : iterations) score.mean += its / double(iterations.size());
   for (std::size_t r = 0; r < rows_.size(); ++r) {

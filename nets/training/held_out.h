@@ -11,6 +11,7 @@ public:
   struct Score {
     double mean = 0;              ///< iterations over all held-out geometries: what models are compared by
     double median = 0, worst = 0; ///< of the same
+    bool sound = true;            ///< the network had a direction for every residual
     std::vector<TrainingReport::Row> rows;
   };
 

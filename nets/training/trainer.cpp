@@ -41,8 +41,8 @@ std::string Apart(const std::string &one, const std::string &other) {
   const auto missing = [](const std::string &from, const std::string &in) {
     std::string text, item;
     for (std::istringstream items(from); std::getline(items >> std::ws, item, ',');)
-      if ((in + ",").find(item + ",") == std::string::npos) text += (text.empty() ? "" : ", ") + item;
-    return text;
+      if ((", " + in + ",").find(", " + item + ",") == std::string::npos) text += (text.empty() ? "" : ", ") + item;
+    return text.empty() ? "nothing more" : text;
   };
   return missing(one, other) + ", not " + missing(other, one);
 }
@@ -61,7 +61,6 @@ public:
         held_out_(comm, spec), loss_(FindLoss(spec.loss)), sampling_(FindSampling(spec.sampling)) {
     MPI_Comm_rank(comm, &rank_);
     MPI_Comm_size(comm, &size_);
-    last_signal_ = spec.signal ? int(*spec.signal) : 0; // one that comes before the first step counts too
     Check();
     net_ = architecture_.make(options_, dim_, spec.seed);
     classical_ = VCycle().make(VCycle().defaults, dim_, 0);
@@ -142,13 +141,14 @@ private:
 
   /// Refuses to give out what a training leaves that has led out of what numbers hold.
   void CheckGradients() const {
-    if (lost_ == 0) {
-      if (left_out_ > 0) Say(std::to_string(left_out_) + " steps were left out, as their gradients were not finite");
-      return;
-    }
-    const std::string what = "gradients have not been finite in the last " + std::to_string(lost_) +
-                             " steps, at step " + std::to_string(step_) + ": lower the rate";
-    if (spec_.keep_last || best_score_ >= first_score_) throw std::invalid_argument(what);
+    if (left_out_ > 0) Say(std::to_string(left_out_) + " steps were left out, as their gradients were not finite");
+    if (lost_ == 0 && directions_) return;
+    const std::string at = " at step " + std::to_string(step_) + ": lower the rate",
+                      what = lost_ == 0 ? "the network's directions are no numbers" + at
+                                        : "gradients have not been finite in the last " + std::to_string(lost_) +
+                                              " steps," + at;
+    const bool kept = spec_.keep_last ? directions_ && !Lost() : best_score_ < first_score_;
+    if (!kept) throw std::invalid_argument(what);
     Say(what + "; the model is that of step " + std::to_string(best_step_));
   }
 
@@ -336,7 +336,8 @@ private:
     Say("step " + std::to_string(step_) + ", iterations to 1e-6 on held-out geometries: " + Describe(score.rows));
     if (step_ == 0) first_score_ = score.mean;
     // A network whose outputs are no numbers is passed over by the solver, which may do better without.
-    const bool sound = lost_ == 0;
+    directions_ = score.sound;
+    const bool sound = lost_ == 0 && score.sound;
     without_gain_ = best_.empty() || (sound && score.mean < best_score_) ? 0 : without_gain_ + 1;
     if (best_.empty() || (sound && score.mean <= best_score_) || spec_.keep_last) {
       best_score_ = score.mean;
@@ -417,8 +418,9 @@ private:
   Options init_; ///< what the model says of the one that training began with
   long step_ = 0, first_step_ = 0, best_step_ = 0, samples_ = 0;
   long without_gain_ = 0;        ///< validations up to now, one after the other
+  bool directions_ = true;       ///< were numbers, at the last validation
   long lost_ = 0, left_out_ = 0; ///< steps without finite gradients: up to now, one after the other; in all
-  int last_signal_ = 0;
+  int last_signal_ = 0;          ///< signals that have been heeded: one that came before the first step has not
   std::unique_ptr<TrainingLog> log_;
 };
 

@@ -27,12 +27,12 @@ PetscErrorCode Comparison::Run(Workload *workload) {
   PetscFunctionBeginUser;
   const PetscInt count = PetscInt(configurations_.size());
   if (starts_ == 0) {
-    const auto with_network =
-        std::find_if(configurations_.begin() + 1, configurations_.end(),
-                     [](const Configuration &c) { return c.options.find(PCNEURAL) != std::string::npos; });
+    const auto with_network = std::find_if(configurations_.begin(), configurations_.end(), [](const Configuration &c) {
+      return c.options.find(PCNEURAL) != std::string::npos;
+    });
     Visit ignored;
     PetscCall(RunVisit(comm_, configurations_[0], rules_, workload, &observer_, &ignored));
-    if (with_network != configurations_.end()) // LibTorch, too, is loaded only once
+    if (with_network != configurations_.begin() && with_network != configurations_.end()) // LibTorch is loaded once
       PetscCall(RunVisit(comm_, *with_network, rules_, workload, &observer_, &ignored));
   }
   for (PetscInt round = 0; round < rounds_; ++round, ++starts_) {

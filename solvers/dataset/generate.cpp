@@ -102,7 +102,7 @@ PetscErrorCode NameFinished(MPI_Comm comm, const DataPlan &plan, const std::stri
   PetscCallMPI(MPI_Comm_rank(comm, &rank));
   if (rank == 0) sealed = FindPartFile(part) == PartFile::kSealed;
   PetscCallMPI(MPI_Bcast(&sealed, 1, MPI_INT, 0, comm));
-  *named = sealed;
+  *named = false;
   if (!sealed) PetscFunctionReturn(0);
   PetscCall(IsComplete(comm, plan, part, named));
   PetscCall(AgreeOnComplaint(comm, PETSC_ERR_FILE_WRITE, "Cannot write '" + path + "'",

@@ -149,13 +149,14 @@ PetscErrorCode CheckSeal(MPI_Comm comm, const std::string &path, std::uint32_t *
   Head head{};
   PetscErrorCode kind = 0;
   const std::string complaint = rank == 0 ? ReadHead(path, &head, &kind) : "", what = "Cannot read '" + path + "'";
+  const bool part = path.size() > 5 && path.compare(path.size() - 5, 5, ".part") == 0;
   int code = int(kind);
   PetscCallMPI(MPI_Bcast(&code, 1, MPI_INT, 0, comm));
   PetscCall(AgreeOnComplaint(comm, PetscErrorCode(code), what, complaint));
   PetscCallMPI(MPI_Bcast(head.data(), PetscMPIInt(head.size()), MPI_UNSIGNED_CHAR, 0, comm));
   PetscCall(ChecksumOfBlocks(comm, path, Take<std::uint64_t>(&head[16]), identity));
   PetscCheck(*identity == Take<std::uint32_t>(&head[24]), comm, PETSC_ERR_FILE_UNEXPECTED,
-             "%s: it is damaged: its checksum does not match", what.c_str());
+             "%s: it is damaged: its checksum does not match%s", what.c_str(), part ? "; remove it to start anew" : "");
   PetscFunctionReturn(0);
 }
 

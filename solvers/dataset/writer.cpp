@@ -91,12 +91,12 @@ PetscErrorCode DataWriter::Open(MPI_Comm comm, const std::string &path, const Da
   const std::string what = "Cannot write '" + path + "'";
   PetscCall(AgreeOnComplaint(comm, PETSC_ERR_FILE_OPEN, what, rank == 0 ? WhyNotWritable(path) : ""));
   const PartFile there = rank == 0 ? FindPartFile(temporary_) : PartFile::kNothing;
-  const bool free = there == PartFile::kNothing || there == PartFile::kUnfinished;
+  const bool usable = there == PartFile::kNothing || there == PartFile::kUnfinished;
   PetscCall(AgreeOnComplaint(comm, PETSC_ERR_FILE_UNEXPECTED, what,
-                             free ? ""
-                                  : "'" + temporary_ +
-                                        "' is in the way: it is no unfinished data set; remove it, or choose "
-                                        "another name"));
+                             usable ? ""
+                                    : "'" + temporary_ +
+                                          "' is in the way: it is no unfinished data set; remove it, or choose "
+                                          "another name"));
   resume = there == PartFile::kUnfinished;
   PetscCallMPI(MPI_Bcast(&resume, 1, MPI_INT, 0, comm));
   if (!resume) PetscCall(Create(revision));

@@ -16,6 +16,9 @@ constexpr PetscReal kVanished = 1e-24;
 constexpr PetscReal kCancelled = 1e-6;
 /// A solve stands still where the residual has not fallen by a tenth.
 constexpr PetscReal kProgress = 0.9;
+/// So many times as much a classical direction has to gain where it replaces an upward one: it breaks the sequence of
+/// those before it.
+constexpr PetscReal kWorthChanging = 2;
 
 struct KSP_DCDM {
   PetscInt window = 2, window_max = 8, stall = 20;
@@ -90,7 +93,7 @@ PetscErrorCode PrepareClassical(KSP ksp) {
   PetscFunctionReturn(0);
 }
 
-/// An upward direction is as good as its opposite, which the line search takes; only one that is level leads nowhere.
+/// An upward direction is usable, as the line search takes it the other way; one that is level leads nowhere.
 enum class Verdict { kUsable, kNotFinite, kZero, kLevel };
 
 /// Makes q and its image A-orthogonal to the window and judges what is left.
@@ -152,24 +155,34 @@ PetscErrorCode Count(KSP ksp, Verdict verdict) {
   PetscFunctionReturn(0);
 }
 
-/// Where a solve stands still: replaces q by the classical direction if a step along that gains more, and leaves the
-/// next iterations to it as well, since classical directions need each other. Twice as many each time, so that a
-/// preconditioner which never helps costs little.
-PetscErrorCode TakeBetter(KSP ksp, Mat A, Vec r, Vec q, Vec Aq, Slopes *slopes) {
-  KSP_DCDM *dcdm = Data(ksp);
+/// Replaces q by the classical direction if a step along that gains more, so many times as much.
+PetscErrorCode TakeBetter(KSP ksp, Mat A, Vec r, PetscReal times, Vec q, Vec Aq, Slopes *slopes, bool *taken) {
   Vec other = ksp->work[1], image = ksp->work[2];
   Slopes its;
   Verdict verdict;
   PetscFunctionBegin;
   PetscCall(Propose(ksp, Source::kClassical, A, r, other, image, &its, &verdict));
-  if (verdict != Verdict::kUsable || its.Gain() <= slopes->Gain()) PetscFunctionReturn(0);
+  *taken = verdict == Verdict::kUsable && its.Gain() > times * slopes->Gain();
+  if (!*taken) PetscFunctionReturn(0);
+  PetscCall(VecCopy(other, q));
+  PetscCall(VecCopy(image, Aq));
+  *slopes = its;
+  PetscFunctionReturn(0);
+}
+
+/// Where a solve stands still: the better direction, and if that is the classical one, the next iterations, too, since
+/// classical directions need each other. Twice as many each time, so that a preconditioner which never helps costs
+/// little.
+PetscErrorCode LeaveToClassical(KSP ksp, Mat A, Vec r, Vec q, Vec Aq, Slopes *slopes) {
+  KSP_DCDM *dcdm = Data(ksp);
+  bool taken;
+  PetscFunctionBegin;
+  PetscCall(TakeBetter(ksp, A, r, 1, q, Aq, slopes, &taken));
+  if (!taken) PetscFunctionReturn(0);
   PetscCall(PetscInfo(ksp,
                       "Iteration %" PetscInt_FMT ": stands still; a classical direction gains more and takes over for "
                       "%" PetscInt_FMT " iterations\n",
                       ksp->its, dcdm->phase));
-  PetscCall(VecCopy(other, q));
-  PetscCall(VecCopy(image, Aq));
-  *slopes = its;
   dcdm->left = dcdm->phase;
   dcdm->phase = PetscMin(2 * dcdm->phase, PetscMax(ksp->max_it, 1));
   PetscFunctionReturn(0);
@@ -184,7 +197,12 @@ PetscErrorCode Choose(KSP ksp, Mat A, Vec r, bool stands, Vec *q, Vec *Aq, Slope
   if (asked) {
     PetscCall(Propose(ksp, Source::kPreconditioner, A, r, *q, *Aq, slopes, verdict));
     if (*verdict != Verdict::kUsable) PetscCall(Count(ksp, *verdict));
-    else if (stands) PetscCall(TakeBetter(ksp, A, r, *q, *Aq, slopes));
+    else if (stands) PetscCall(LeaveToClassical(ksp, A, r, *q, *Aq, slopes));
+    else if (PetscRealPart(slopes->rq) < 0) { // M is indefinite: the step goes the other way, or along C(r)
+      bool taken;
+      PetscCall(TakeBetter(ksp, A, r, kWorthChanging, *q, *Aq, slopes, &taken));
+      dcdm->fallbacks.upwards += taken;
+    }
   }
   if (dcdm->left > 0) --dcdm->left, ++dcdm->fallbacks.stalled;
   if (asked && *verdict == Verdict::kUsable) PetscFunctionReturn(0);
@@ -326,8 +344,9 @@ PetscErrorCode KSPView_DCDM(KSP ksp, PetscViewer viewer) {
   PetscCall(PetscViewerASCIIPrintf(viewer,
                                    "  directions replaced by classical ones in the last solve: %" PetscInt_FMT
                                    " not finite, %" PetscInt_FMT " zero, %" PetscInt_FMT
-                                   " orthogonal to the residual, %" PetscInt_FMT " while standing still\n",
-                                   f.not_finite, f.zero, f.level, f.stalled));
+                                   " orthogonal to the residual, %" PetscInt_FMT " upwards, %" PetscInt_FMT
+                                   " while standing still\n",
+                                   f.not_finite, f.zero, f.level, f.upwards, f.stalled));
   if (f.residual)
     PetscCall(PetscViewerASCIIPrintf(viewer, "  of these, by the residual: %" PetscInt_FMT "\n", f.residual));
   if (!dcdm->prepared) PetscFunctionReturn(0);
@@ -460,11 +479,14 @@ PetscErrorCode KSPDCDMGetFallbacks(KSP ksp, KSPDCDMFallbacks *fallbacks) {
    for networks.
 
    A direction that is not finite, zero, or orthogonal to the residual is replaced by a classical one: that of the
-   fallback preconditioner, or of the residual should that fail too. One that leads upwards is taken the other way. A
-solve stands still where the residual has not fallen by a tenth in -ksp_dcdm_stall iterations. Then the window grows to
--ksp_dcdm_window_max. Where the solve stands still again and a step along the classical direction lessens the error
-more, in the A-norm, classical directions take over for as many iterations, and for twice as many each time this
-happens. -ksp_view, -info and `KSPDCDMGetFallbacks()` tell. So a bad preconditioner makes a solve slow, never wrong.
+   fallback preconditioner, or of the residual should that fail too. One that leads upwards, as where M is indefinite,
+is taken the other way, unless a step along the classical one lessens the error twice as much, in the A-norm.
+
+   A solve stands still where the residual has not fallen by a tenth in -ksp_dcdm_stall iterations. Then the window
+   grows to -ksp_dcdm_window_max. Where the solve stands still again and a step along the classical direction lessens
+   the error more, in the A-norm, classical directions take over for as many iterations, and for twice as many each time
+   this happens. -ksp_view, -info and `KSPDCDMGetFallbacks()` tell. So a bad preconditioner makes a solve slow, never
+   wrong.
 
    It stops on the true (unpreconditioned) residual, the only norm it supports beside none. The null space attached to
    the matrix is removed from directions.

@@ -11,6 +11,7 @@
 struct KSPDCDMFallbacks {
   PetscInt not_finite; ///< the proposal, or its image under A, held a NaN or an infinity
   PetscInt zero;       ///< the proposal vanished, or lay in the span of the directions kept
+  PetscInt upwards;    ///< its product with the residual was negative, and a classical direction promised more
   PetscInt level;      ///< its product with the residual was zero, so no step along it gains anything
   PetscInt stalled;    ///< the solve stood still, a classical direction promised more and such took over
   PetscInt residual;   ///< of all these: the classical direction would not do either, the residual served

@@ -79,7 +79,7 @@ TEST(Dcdm, TakesTheIterationsOfTruncatedFlexibleCgWithLinearPreconditioners) {
         const double room = expected <= 200 ? 1 : 0.04 * double(expected);
         EXPECT_NEAR(double(dcdm.Solve(system.b, system.x)), double(expected), room);
         const KSPDCDMFallbacks f = dcdm.Fallbacks();
-        EXPECT_EQ(f.not_finite + f.zero + f.level + f.stalled, 0);
+        EXPECT_EQ(f.not_finite + f.zero + f.level + f.upwards + f.stalled, 0);
       }
 }
 
@@ -198,7 +198,7 @@ TEST(Dcdm, ConvergesWhateverThePreconditionerProposes) {
     const char *kind;
     char replaced;
   } table[] = {{"nan", 'a'},  {"infinite", 'a'}, {"nan in one cell", 'a'}, {"nan every other time", 's'},
-               {"zero", 'a'}, {"constant", 's'}, {"flipped", 'n'},         {"huge", 'a'},
+               {"zero", 'a'}, {"constant", 's'}, {"flipped", '?'},         {"huge", 'a'},
                {"tiny", 'a'}, {"random", 's'},   {"large", 'n'},           {"product with A", '?'}};
   System system("obstacles", {24, 20, 1});
   for (const auto &row : table) {
@@ -209,7 +209,7 @@ TEST(Dcdm, ConvergesWhateverThePreconditionerProposes) {
     ASSERT_PETSC_OK(PCShellSetApply(dcdm.pc, HostileApply));
     const PetscInt iterations = dcdm.Solve(system.b, system.x);
     const KSPDCDMFallbacks f = dcdm.Fallbacks();
-    const PetscInt replaced = f.not_finite + f.zero + f.level + f.stalled;
+    const PetscInt replaced = f.not_finite + f.zero + f.level + f.upwards + f.stalled;
     const PetscInt least = row.replaced == 'a' ? iterations : row.replaced == 's' ? 1 : 0;
     const PetscInt most = row.replaced == 'n' ? 0 : row.replaced == 's' ? iterations - 1 : iterations;
     EXPECT_GE(replaced, least);
@@ -238,7 +238,7 @@ TEST(Dcdm, OvercomesPreconditionersThatStandStill) {
   const struct {
     const char *kind;
     PetscInt jacobi, nmg;
-  } table[] = {{"random", 1000, 55}, {"blind", 1100, 55}, {"product with A", 1500, 160}};
+  } table[] = {{"random", 1000, 30}, {"blind", 1100, 55}, {"product with A", 1500, 160}};
   System system("obstacles", {64, 64, 1});
   for (const auto &row : table) {
     SCOPED_TRACE(row.kind);
@@ -247,6 +247,7 @@ TEST(Dcdm, OvercomesPreconditionersThatStandStill) {
     EXPECT_GT(f.stalled, 0);
     EXPECT_EQ(f.window, 8);
     EXPECT_LE(IterationsWith(system, row.kind, PCNMG, 20, &f), row.nmg);
+    if (std::string(row.kind) == "random") continue; // half of them lead upwards, where nmg has better
     EXPECT_GT(f.stalled, 0);
     IterationsWith(system, row.kind, PCNMG, 0, &f);
     EXPECT_EQ(f.stalled, 0);
