@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Kills a run of dataset again and again, and checks that what it ends with is what an undisturbed run makes.
 
-usage: kill_dataset.py --app build/apps/dataset --folder DIR [--rounds 12] [--seed 1] -- mpirun -n 2
+usage: kill_dataset.py --app build/apps/dataset --folder DIR [--rounds 8] [--seed 1] -- mpirun -n 2
 
 Each round starts dataset with the same options and kills all its processes with SIGKILL at a random moment. The last
 run is left alone: its file has to be equal, byte for byte, to that of one rank which nobody disturbed.
@@ -24,7 +24,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--app", required=True)
     parser.add_argument("--folder", required=True)
-    parser.add_argument("--rounds", type=int, default=12)
+    parser.add_argument("--rounds", type=int, default=8)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("launch", nargs="+")
     options = parser.parse_args()
