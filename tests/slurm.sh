@@ -8,6 +8,15 @@ export KRYLEARN_ROOT=$root KRYLEARN_APPS=$1 OUT=$2/out RANKS=2
 export PROBLEMS=obstacles GRIDS=16,16 DATASET_COUNT=4 COMPARE_GRIDS=16,16 COMPARE_SEEDS=1
 export TRAIN_STEPS=30 TRAIN_OPTIONS='-pool_geometries 4 -pool_solves 4 -validate_every 10 -validation_geometries 1'
 fail() { echo "FAILED: $*"; exit 1; }
+# start LOG TEXT: a training in the background, job $job, that has said TEXT, or two minutes are over
+start() {
+  bash "$root/apps/slurm/train.sh" >"$1" 2>&1 &
+  job=$!
+  for ((i = 0; i < 600; ++i)); do
+    if grep -q "$2" "$1"; then break; fi
+    sleep 0.2
+  done
+}
 rm -rf "$2"
 mkdir -p "$2/bin"
 for script in "$root"/apps/slurm/*.sh; do bash -n "$script"; done
@@ -38,24 +47,14 @@ EOF
 chmod +x "$2"/bin/*
 export PATH=$2/bin:$PATH SLURM_JOB_ID=7 TRAIN_STEPS=100000
 rm "$OUT/model.pt"
-bash "$root/apps/slurm/train.sh" >"$2/first.log" 2>&1 &
-job=$!
-for ((i = 0; i < 600; ++i)); do # validated once, so it is training
-  if grep -q 'step 10,' "$2/first.log"; then break; fi
-  sleep 0.2
-done
+start "$2/first.log" 'step 10,' # validated once, so it is training
 kill -USR1 $job
 wait $job || true
 cat "$2/first.log"
 [ "$(cat "$2/asked")" = "requeue 7" ] || fail "the job was not requeued"
 [ -s "$OUT/checkpoint" ] || fail "no checkpoint"
 [ ! -e "$OUT/model.pt" ] || fail "the training was meant to be cut off"
-bash "$root/apps/slurm/train.sh" >"$2/second.log" 2>&1 &
-job=$!
-for ((i = 0; i < 600; ++i)); do
-  if grep -q 'going on from step' "$2/second.log"; then break; fi
-  sleep 0.2
-done
+start "$2/second.log" 'going on from step'
 cat "$2/second.log"
 kill "$(cat "$2/step")"
 wait $job && fail "a training that was killed is called a success"
@@ -63,12 +62,7 @@ grep -q 'going on from step' "$2/second.log" || fail "the second job started ane
 
 # Without Slurm: a second training is refused, and the first ends with its script.
 unset SLURM_JOB_ID
-bash "$root/apps/slurm/train.sh" >"$2/third.log" 2>&1 &
-job=$!
-for ((i = 0; i < 600; ++i)); do
-  if grep -q 'going on from step' "$2/third.log"; then break; fi
-  sleep 0.2
-done
+start "$2/third.log" 'going on from step'
 grep -q 'going on from step' "$2/third.log" || fail "the third job started anew"
 TRAIN_PATIENCE=0 bash "$root/apps/slurm/train.sh" >"$2/fourth.log" 2>&1 && fail "two trainings on the same files"
 grep -q 'is under way' "$2/fourth.log" || fail "the second training was not refused for the first"
