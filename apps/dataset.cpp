@@ -94,7 +94,7 @@ PetscErrorCode Describe(MPI_Comm comm, const std::string &path) {
   PetscCall(DataSet::Open(comm, path, &set));
   PetscCall(PetscPrintf(comm, "options           %s\nrevision          %s\n", set->Options().c_str(),
                         set->Revision().c_str()));
-  PetscCall(PetscPrintf(comm, "identity          %08x\n", unsigned(set->Identity())));
+  PetscCall(PetscPrintf(comm, "identity          %s\n", set->Identity().c_str()));
   PetscCall(PetscPrintf(comm, "split             %s\nsamples           %d\n", set->Split().c_str(),
                         int(set->Samples().size())));
   for (std::size_t g = 0; g < set->Groups().size(); ++g) {

@@ -6,6 +6,7 @@
 #include "solvers/dataset/training.h"
 #include "solvers/linear_system.h"
 #include "solvers/training_geometry.h"
+#include <algorithm>
 #include <csignal>
 #include <filesystem>
 
@@ -205,11 +206,10 @@ PetscErrorCode CheckFiles(MPI_Comm comm, const Settings &s) {
 PetscErrorCode TakeArchitecture(MPI_Comm comm, nets::Library *library, Settings *s) {
   PetscFunctionBeginUser;
   nets::ModelInfo info;
-  bool trained_here = false;
   PetscCall(GuardedNetworkCall(comm, "Cannot start from -init", [&] { info = library->Info(comm, s->spec.init); }));
-  for (const auto &known : library->ArchitectureList())
-    if (known.first == info.architecture) trained_here = true;
-  if (!trained_here) PetscFunctionReturn(0); // training itself says why not
+  const auto list = library->ArchitectureList();
+  const bool known = std::any_of(list.begin(), list.end(), [&](const auto &a) { return a.first == info.architecture; });
+  if (!known) PetscFunctionReturn(0); // training itself says why not
   if (!s->arch) s->spec.architecture = info.architecture;
   if (!s->arch_options && s->spec.architecture == info.architecture) s->spec.options = info.options;
   PetscFunctionReturn(0);

@@ -3,6 +3,7 @@
 #include "solvers/dataset/seal.h"
 #include "solvers/dataset/writer.h"
 #include <algorithm>
+#include <cstdio>
 #include <cstring>
 
 namespace krylearn {
@@ -37,6 +38,12 @@ bool Describe(hid_t place, DataGroup *group) {
 
 DataSet::~DataSet() {
   if (file_ >= 0) H5Fclose(file_);
+}
+
+std::string DataSet::Identity() const {
+  char text[16];
+  std::snprintf(text, sizeof text, "%08x", unsigned(identity_));
+  return text;
 }
 
 PetscErrorCode DataSet::Open(MPI_Comm comm, const std::string &path, std::unique_ptr<DataSet> *result) {

@@ -28,8 +28,8 @@ public:
   const std::string &Split() const { return split_; }
   const std::string &Options() const { return options_; }
   const std::string &Revision() const { return revision_; }
-  /// Checksum of the contents.
-  std::uint32_t Identity() const { return identity_; }
+  /// Checksum of the contents, by which models name it.
+  std::string Identity() const;
   const std::vector<DataGroup> &Groups() const { return groups_; }
   const std::vector<Entry> &Samples() const { return samples_; }
 

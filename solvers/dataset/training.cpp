@@ -2,7 +2,6 @@
 #include "solvers/dataset/reader.h"
 #include "solvers/training_geometry.h"
 #include <algorithm>
-#include <cstdio>
 #include <cstdlib>
 #include <stdexcept>
 
@@ -23,12 +22,6 @@ Numbers Find(const DataSet &set, const std::string &family, const nets::Index &n
     if (entry.family == family && set.Groups()[entry.group].n == n && !entry.singular) found.push_back(i);
   }
   return found;
-}
-
-std::string IdentityText(const DataSet &set) {
-  char text[16];
-  std::snprintf(text, sizeof text, "%08x", unsigned(set.Identity()));
-  return text;
 }
 
 /// The value behind `key` in a data set's options.
@@ -103,8 +96,8 @@ PetscErrorCode GeometriesOfData(MPI_Comm comm, const std::string &training, cons
       PetscCheck(held_out || family != "pressure", comm, PETSC_ERR_USER_INPUT,
                  "-data: held-out geometries of captured systems cannot be made on the fly; give -validation_data");
     }
-  spec->data = "data set " + IdentityText(*set);
-  if (held_out) spec->data += ", held-out geometries of data set " + IdentityText(*held_out);
+  spec->data = "data set " + set->Identity();
+  if (held_out) spec->data += ", held-out geometries of data set " + held_out->Identity();
   ProblemSpec parameters;
   parameters.mixed_boundaries = OptionOf(*set, "boundaries") == "mixed";
   parameters.contrast = std::atof(OptionOf(*set, "contrast").c_str());

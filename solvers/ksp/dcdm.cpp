@@ -143,15 +143,20 @@ PetscErrorCode Propose(KSP ksp, Source source, Mat A, Vec r, Vec q, Vec Aq, Slop
   PetscFunctionReturn(0);
 }
 
-/// Counts why a proposal is not used, and says so to -info.
-PetscErrorCode Count(KSP ksp, Verdict verdict) {
+/// Counts a proposal that is not used, and says why to -info.
+PetscErrorCode CountReplaced(KSP ksp, const char *why, PetscInt *count) {
+  PetscFunctionBegin;
+  ++*count;
+  PetscCall(PetscInfo(ksp, "Iteration %" PetscInt_FMT ": a classical direction replaces one that %s\n", ksp->its, why));
+  PetscFunctionReturn(0);
+}
+
+PetscErrorCode CountUnusable(KSP ksp, Verdict verdict) {
   KSPDCDMFallbacks &f = Data(ksp)->fallbacks;
   PetscFunctionBegin;
-  const char *why = "is orthogonal to the residual";
-  if (verdict == Verdict::kNotFinite) why = "is not finite", ++f.not_finite;
-  else if (verdict == Verdict::kZero) why = "vanishes", ++f.zero;
-  else ++f.level;
-  PetscCall(PetscInfo(ksp, "Iteration %" PetscInt_FMT ": a classical direction replaces one that %s\n", ksp->its, why));
+  if (verdict == Verdict::kNotFinite) PetscCall(CountReplaced(ksp, "is not finite", &f.not_finite));
+  else if (verdict == Verdict::kZero) PetscCall(CountReplaced(ksp, "vanishes", &f.zero));
+  else PetscCall(CountReplaced(ksp, "is orthogonal to the residual", &f.level));
   PetscFunctionReturn(0);
 }
 
@@ -196,12 +201,12 @@ PetscErrorCode Choose(KSP ksp, Mat A, Vec r, bool stands, Vec *q, Vec *Aq, Slope
   const bool asked = dcdm->left == 0;
   if (asked) {
     PetscCall(Propose(ksp, Source::kPreconditioner, A, r, *q, *Aq, slopes, verdict));
-    if (*verdict != Verdict::kUsable) PetscCall(Count(ksp, *verdict));
+    if (*verdict != Verdict::kUsable) PetscCall(CountUnusable(ksp, *verdict));
     else if (stands) PetscCall(LeaveToClassical(ksp, A, r, *q, *Aq, slopes));
     else if (PetscRealPart(slopes->rq) < 0) { // M is indefinite: the step goes the other way, or along C(r)
       bool taken;
       PetscCall(TakeBetter(ksp, A, r, kWorthChanging, *q, *Aq, slopes, &taken));
-      dcdm->fallbacks.upwards += taken;
+      if (taken) PetscCall(CountReplaced(ksp, "leads upwards", &dcdm->fallbacks.upwards));
     }
   }
   if (dcdm->left > 0) --dcdm->left, ++dcdm->fallbacks.stalled;
